@@ -1,0 +1,33 @@
+// One complete cached answer: immutable once made, shared by reference count, ready to send.
+#pragma once
+
+#include "gateway/base/time.hpp"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace tollgate::cache {
+
+using Key = std::array<std::uint8_t, 32>; // HMAC-SHA256 of the canonical tuple
+
+struct Entry {
+    std::string content_type; // of the answer, from a closed set
+    std::string body;         // the provider's octets, unmodified
+    WallTime created{};       // when the provider answered; Age counts from here, in every tier
+    WallTime expires{};       // created + TTL; never restarted by backfill
+    std::string model;        // public model name, for headers and metrics
+    std::string upstream;     // provider that answered
+
+    [[nodiscard]] std::size_t bytes() const noexcept {
+        return sizeof(Entry) + content_type.size() + body.size() + model.size() + upstream.size();
+    }
+};
+using EntryPtr = std::shared_ptr<const Entry>;
+
+// Binary form for Redis: magic, version, times, length-prefixed strings. decode: nothing on any damage.
+[[nodiscard]] std::string encode(const Entry& entry);
+[[nodiscard]] EntryPtr decode(std::string_view bytes);
+
+} // namespace tollgate::cache

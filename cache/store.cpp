@@ -1,0 +1,92 @@
+#include "cache/store.hpp"
+
+#include "cache/seal.hpp"
+
+#include <utility>
+
+namespace tollgate::cache {
+namespace {
+
+// What an encoded entry may hold beside its body: content type, names, header.
+constexpr std::uint64_t kHeaderRoom = 4096;
+
+std::uint64_t beside_body(const Entry& entry) {
+    return entry.bytes() - entry.body.size();
+}
+
+} // namespace
+
+ResponseStore::ResponseStore(MemoryCache& memory, redis::Client* client, const crypto::Digest& seal_key,
+                             std::string prefix, std::uint64_t max_entry)
+    : memory_(memory), client_(client), seal_key_(seal_key), prefix_(std::move(prefix) + "c:"), max_entry_(max_entry) {}
+
+EntryPtr ResponseStore::get_memory(const Key& key, WallTime now) {
+    EntryPtr entry = memory_.get(key, now);
+    if (entry) ++stats_.memory_hits;
+    return entry;
+}
+
+Task<Found> ResponseStore::get(Key key, WallTime now) {
+    Found found;
+    found.entry = get_memory(key, now);
+    if (found.entry) {
+        found.tier = Tier::memory;
+        co_return found;
+    }
+    if (client_ != nullptr) {
+        std::string command;
+        const std::string name = redis_key(key);
+        redis::append_command(command, {"GET", name});
+        const auto reply = co_await client_->command(std::move(command));
+        found = from_redis(key, reply, now);
+    }
+    if (!found.entry) ++stats_.misses;
+    co_return found;
+}
+
+Found ResponseStore::from_redis(const Key& key, const std::expected<redis::Reply, redis::Failure>& reply,
+                                WallTime now) {
+    Found found;
+    const bool usable = reply && (reply->kind == redis::Reply::Kind::string || reply->kind == redis::Reply::Kind::nil);
+    if (!usable) {
+        ++stats_.redis_errors;
+        found.redis_error = true;
+        return found;
+    }
+    if (reply->kind == redis::Reply::Kind::nil) return found;
+    EntryPtr entry = open_entry(seal_key_, key, reply->text, max_entry_ + kHeaderRoom);
+    if (!entry) {
+        ++stats_.corrupt;
+        return found;
+    }
+    // Redis counts the TTL by its own clock and an entry can be replayed: the sealed time decides.
+    if (entry->expires <= now) return found;
+    ++stats_.redis_hits;
+    memory_.put(key, entry, now);
+    found.entry = std::move(entry);
+    found.tier = Tier::redis;
+    return found;
+}
+
+void ResponseStore::put(const Key& key, EntryPtr entry, WallTime now) {
+    if (!entry) return;
+    const auto ttl = std::chrono::duration_cast<std::chrono::milliseconds>(entry->expires - now);
+    if (ttl.count() <= 0) return;
+    if (entry->body.size() > max_entry_ || beside_body(*entry) > kHeaderRoom) {
+        ++stats_.too_large;
+        return;
+    }
+    if (client_ != nullptr && client_->connected()) {
+        std::string command;
+        const std::string sealed = seal_entry(seal_key_, key, *entry);
+        redis::append_command(command, {"SET", redis_key(key), sealed, "PX", std::to_string(ttl.count())});
+        client_->post(std::move(command));
+    }
+    memory_.put(key, std::move(entry), now);
+}
+
+std::string ResponseStore::redis_key(const Key& key) const {
+    return prefix_ + crypto::to_hex(key);
+}
+
+} // namespace tollgate::cache

@@ -1,0 +1,185 @@
+// What the operator wrote, as plain values with the defaults in place. Loaded by config/load, described by
+// config/schema, immutable afterwards: a reload makes a new Config, requests in flight keep theirs.
+#pragma once
+
+#include "gateway/base/secret.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace tollgate::config {
+
+// Where in the file a value was written; line 0 means "not written". Lines and columns count from 1.
+struct Mark {
+    int line = 0;
+    int column = 0;
+};
+
+struct Endpoint {
+    std::string host; // literal address, no name
+    std::uint16_t port = 0;
+};
+
+struct TlsFiles {
+    std::string cert; // PEM chain
+    std::string key;  // PEM private key
+};
+
+enum class HalfClose : std::uint8_t { gone, serve };
+
+struct Listen {
+    Endpoint api{"127.0.0.1", 8080};
+    std::optional<Endpoint> metrics;
+    std::optional<Endpoint> admin;
+    unsigned workers = 0; // 0: one per core (`auto`)
+    std::optional<TlsFiles> tls;
+    HalfClose half_close = HalfClose::gone;
+    unsigned max_connections = 10'000; // on the api listener, all workers together
+};
+
+struct Redis {
+    Secret url; // redis://[user:password@]host:port/db; may hold a password
+    std::string host;
+    std::uint16_t port = 6379;
+    std::string user;
+    Secret password;
+    unsigned database = 0;
+    std::string prefix = "tg:";
+    std::chrono::milliseconds timeout{30};
+    bool use_cache = false; // `use` contains "cache"
+};
+
+struct Provider {
+    std::string name;
+    std::string base_url; // as written, without a trailing slash
+    bool https = true;    // the parts of base_url
+    std::string host;
+    std::uint16_t port = 443;
+    std::string path_prefix; // "/v1", possibly empty; never ends in a slash
+    std::vector<Secret> api_keys;
+    bool is_private = false;              // http and private address ranges are permitted
+    std::string ca_file;                  // extra trust anchor; empty: the system's
+    std::string organization, project;    // sent as OpenAI-Organization / OpenAI-Project when set
+    std::vector<std::string> default_for; // route groups without a model: files, batches, …; "*" = all of them
+    Mark mark;
+};
+
+enum class Via : std::uint8_t { same, chat };
+
+struct Upstream {
+    std::string provider;
+    std::string model; // name at the provider; empty: the client's name passes through (wildcards)
+    unsigned weight = 1;
+    unsigned order = 1;
+    Via via = Via::same;
+    Mark mark;
+};
+
+struct Timeouts {
+    std::chrono::milliseconds connect{5'000};
+    std::chrono::milliseconds first_token{600'000}; // to the answer's first octet
+    std::chrono::milliseconds idle{300'000};        // between octets of an answer
+    std::chrono::milliseconds total{1'800'000};
+};
+
+// Every level may override; an unset value inherits from the next wider level.
+struct CacheOverride {
+    std::optional<bool> enabled;
+    std::optional<std::chrono::milliseconds> ttl;
+    std::optional<bool> sampled;
+};
+
+struct Model {
+    std::string name; // may hold `*`
+    std::vector<std::string> aliases;
+    std::vector<Upstream> upstreams;
+    Timeouts timeouts;
+    CacheOverride cache;
+    Mark mark;
+};
+
+struct Limits {
+    std::optional<std::uint64_t> rpm;
+    std::optional<std::uint64_t> burst; // bucket size; default: rpm
+};
+
+struct Org {
+    std::string name;
+    Limits limits;
+    Mark mark;
+};
+
+struct Team {
+    std::string name;
+    std::string org = "default";
+    std::vector<std::string> models; // allow-list, wildcards; empty: all
+    Limits limits;
+    std::string contact;
+    CacheOverride cache;
+    Mark mark;
+};
+
+struct Key {
+    std::string id;    // public: logs, metrics
+    std::string alias; // free text for people
+    std::string team;
+    Secret secret;      // exactly one of secret and sha256 is set
+    std::string sha256; // lower-case hex of SHA-256(secret)
+    std::vector<std::string> models;
+    std::vector<std::string> routes; // granted stateful route groups
+    Limits limits;
+    CacheOverride cache;
+    std::optional<std::chrono::sys_seconds> expires;
+    bool disabled = false;
+    Mark mark;
+};
+
+enum class CacheScope : std::uint8_t { key, team, org };
+
+struct Cache {
+    bool enabled = false;
+    std::chrono::milliseconds ttl{3'600'000};
+    std::uint64_t memory = 256ULL << 20;
+    std::uint64_t max_entry = 1ULL << 20;
+    CacheScope scope = CacheScope::team;
+    bool sampled = true;
+};
+
+struct Body {
+    std::uint64_t json = 32ULL << 20;         // cap of a JSON request body
+    std::uint64_t multipart = 512ULL << 20;   // cap of a multipart request body
+    std::uint64_t held = 1ULL << 30;          // process cap of request bytes held in memory
+};
+
+struct Drain {
+    std::chrono::milliseconds delay{5'000};
+    std::chrono::milliseconds timeout{300'000};
+};
+
+struct AccessLog {
+    std::string path = "stdout"; // stdout, stderr, off, or a file
+};
+
+struct Config {
+    std::string file; // path it was loaded from
+    std::string hash; // first 12 hex digits of SHA-256 of the text
+    Listen listen;
+    std::string store_path = "./tollgate-data";
+    Secret master_secret; // secrets.master; empty: made in the store
+    std::optional<Redis> redis;
+    std::map<std::string, Provider> providers;
+    std::map<std::string, Model> models;
+    std::map<std::string, Org> orgs;
+    std::map<std::string, Team> teams;
+    std::vector<Key> keys;
+    Cache cache;
+    Body body;
+    Drain drain;
+    AccessLog access_log;
+};
+
+} // namespace tollgate::config

@@ -1,0 +1,349 @@
+#include "config/value.hpp"
+
+#include "config/expand.hpp"
+#include "config/values.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+
+namespace tollgate::config {
+namespace {
+
+// The row of the document itself, which the table does not hold because it has no name.
+constexpr Row kRoot{"", Type::section, "", "", ""};
+
+std::string describe(const Node& node) {
+    switch (node.kind) {
+    case Node::Kind::null: return "nothing";
+    case Node::Kind::list: return "a list";
+    case Node::Kind::map: return "a map";
+    case Node::Kind::scalar: break;
+    }
+    if (node.quoted) return "quoted text";
+    switch (shape_of(node.text)) {
+    case Shape::number: return "a number";
+    case Shape::boolean: return "true or false";
+    case Shape::null: return "nothing";
+    case Shape::text: break;
+    }
+    return "text";
+}
+
+// "want …" of a row.
+std::string wanted(const Row& row) {
+    const Bounds range = bounds(row);
+    switch (row.type) {
+    case Type::section: return "a map";
+    case Type::named: return "a map of names";
+    case Type::list: return "a list";
+    case Type::boolean: return "true or false";
+    case Type::integer: {
+        const std::string digits = range.low == range.high
+                                       ? std::string(range.low)
+                                       : fmt::format("a whole number from {} to {}", range.low, range.high);
+        return range.word ? fmt::format("`{}` or {}", *range.word, digits) : digits;
+    }
+    case Type::duration: return fmt::format("a duration from {} to {}", range.low, range.high);
+    case Type::size: return fmt::format("a size from {} to {}", range.low, range.high);
+    case Type::text: return std::string(find_rule(row.constraint).want);
+    case Type::choice: {
+        const auto allowed = words(row.constraint);
+        return (allowed.size() == 1 ? "" : "one of ") + join(allowed);
+    }
+    case Type::endpoint: return "a literal address and port such as 127.0.0.1:8080 or [::1]:8080";
+    case Type::secret: return "text";
+    case Type::date: return "a UTC date or date-time";
+    }
+    return {};
+}
+
+class Validator {
+  public:
+    Validator(const Environment& environment, Sink& sink) : environment_(environment), sink_(sink) {}
+
+    void walk(const Node& node, Value& value);
+
+  private:
+    void section(const Node& node, Value& value);
+    void section_member(const Member& member, const std::vector<const Row*>& rows, Value& value);
+    void unknown_key(const Member& member, const std::vector<const Row*>& rows, const Value& value);
+    void named(const Node& node, Value& value);
+    void list(const Node& node, Value& value);
+    void repeated_items(const Value& list_value);
+    void scalar(const Node& node, Value& value);
+    void convert(const Node& node, const std::string& text, Value& value, const std::string& shown);
+    template <class T>
+    void number(const std::string& text, Parsed<T> (*parse)(std::string_view), Code code, Value& value,
+                const std::string& shown);
+    void choice(const std::string& text, Value& value, const std::string& shown);
+    void plain_text(const std::string& text, Value& value, const std::string& shown);
+    void refuse(Code code, const Value& value, const std::string& shown, Advice advice = {});
+    void wrong_type(const Node& node, const Value& value, std::string help);
+
+    const Environment& environment_;
+    Sink& sink_;
+};
+
+void Validator::refuse(Code code, const Value& value, const std::string& shown, Advice advice) {
+    sink_.add(code, value.place, fmt::format("`{}` is `{}`, want {}", value.path, shown, wanted(*value.row)),
+              std::move(advice));
+}
+
+void Validator::wrong_type(const Node& node, const Value& value, std::string help) {
+    const std::string got = describe(node);
+    sink_.add(Code::wrong_type, node.place, fmt::format("`{}`: got {}, want {}", value.path, got, wanted(*value.row)),
+              {"got " + got, std::move(help)});
+}
+
+void Validator::walk(const Node& node, Value& value) {
+    const Type type = value.row->type;
+    const bool container = type == Type::section || type == Type::named || type == Type::list;
+    if (!container) return scalar(node, value);
+    const Node::Kind wants = type == Type::list ? Node::Kind::list : Node::Kind::map;
+    // A section whose keys are all commented out is an empty one.
+    if (node.kind != wants && node.kind != Node::Kind::null) {
+        const bool one_item = type == Type::list && node.kind == Node::Kind::scalar;
+        return wrong_type(node, value, one_item ? "put it in brackets: [ … ]" : "");
+    }
+    value.valid = true;
+    if (type == Type::section) return section(node, value);
+    const bool empty = node.items.empty() && node.members.empty();
+    if (empty && (value.row->required || value.row->constraint == "nonempty")) {
+        sink_.add(Code::empty_collection, value.place, fmt::format("`{}` must not be empty", value.path));
+    }
+    if (type == Type::named) return named(node, value);
+    list(node, value);
+}
+
+void Validator::section(const Node& node, Value& value) {
+    const std::vector<const Row*> rows = children(value.row->path);
+    for (const Member& member : node.members) section_member(member, rows, value);
+    for (const Row* const row : rows) {
+        if (!row->required) continue;
+        const auto is_it = [&](const Member& member) { return member.name == leaf(row->path); };
+        if (std::ranges::any_of(node.members, is_it)) continue;
+        const std::string where = value.path.empty() ? "the file" : "`" + value.path + "`";
+        sink_.add(Code::missing_key, value.place, fmt::format("{} has no `{}`", where, leaf(row->path)),
+                  {{}, fmt::format("{}: {}", leaf(row->path), row->description)});
+    }
+}
+
+void Validator::section_member(const Member& member, const std::vector<const Row*>& rows, Value& value) {
+    const auto row = std::ranges::find(rows, member.name, [](const Row* known) { return leaf(known->path); });
+    if (row == rows.end()) return unknown_key(member, rows, value);
+    Value& below = value.members.emplace_back();
+    below.row = *row;
+    below.name = member.name;
+    below.path = value.path.empty() ? member.name : value.path + "." + member.name;
+    const Type type = (*row)->type;
+    const bool named_place = type == Type::section || type == Type::named || type == Type::list;
+    below.place = named_place ? member.place : member.value->place;
+    walk(*member.value, below);
+}
+
+// "`rpm` belongs under `limits`" for a key that another section just below, or any section, knows.
+std::string belongs(std::string_view name, std::string_view here) {
+    const std::string below = here.empty() ? std::string() : std::string(here) + ".";
+    const Row* anywhere = nullptr;
+    for (const Row& row : all_rows()) {
+        if (leaf(row.path) != name || row.path.ends_with("[]") || row.path.ends_with('*')) continue;
+        if (row.path.starts_with(below)) return fmt::format("it belongs in `{}`", row.path);
+        anywhere = &row;
+    }
+    return anywhere != nullptr ? fmt::format("there is `{}`", anywhere->path) : std::string();
+}
+
+void Validator::unknown_key(const Member& member, const std::vector<const Row*>& rows, const Value& value) {
+    const std::string where = value.path.empty() ? member.name : value.path + "." + member.name;
+    const std::string pattern =
+        value.row->path.empty() ? member.name : fmt::format("{}.{}", value.row->path, member.name);
+    if (const LaterKey* const later = find_later(pattern)) {
+        sink_.add(Code::not_enforced, member.place,
+                  fmt::format("`{}` is not enforced by this version", quotable(where)),
+                  {fmt::format("this version has no {}", later->what),
+                   "remove it: a setting that does nothing would be worse"});
+        return;
+    }
+    std::vector<std::string_view> allowed;
+    for (const Row* const row : rows) allowed.push_back(leaf(row->path));
+    std::string label = did_you_mean(member.name, allowed);
+    if (label.empty()) label = belongs(member.name, value.row->path);
+    const std::string in = value.path.empty() ? "at the top level" : fmt::format("in `{}`", value.path);
+    sink_.add(Code::unknown_key, member.place, fmt::format("unknown key `{}` {}", quotable(member.name), in),
+              {std::move(label), "allowed keys: " + join(allowed)});
+}
+
+void Validator::named(const Node& node, Value& value) {
+    const Row* const row = find_row(std::string(value.row->path) + ".*");
+    const Rule& rule = find_rule(value.row->constraint);
+    for (const Member& member : node.members) {
+        Value& below = value.members.emplace_back();
+        below.row = row;
+        below.name = member.name;
+        below.path = value.path + "." + quotable(member.name);
+        below.place = member.place;
+        if (!obeys(rule, member.name)) {
+            sink_.add(Code::bad_name, member.place,
+                      fmt::format("`{}` is no name for `{}`, want {}", quotable(member.name), value.path, rule.want));
+        }
+        walk(*member.value, below);
+    }
+}
+
+void Validator::list(const Node& node, Value& value) {
+    const Row* const row = find_row(std::string(value.row->path) + "[]");
+    for (std::size_t i = 0; i < node.items.size(); ++i) {
+        Value& below = value.members.emplace_back();
+        below.row = row;
+        below.path = fmt::format("{}[{}]", value.path, i);
+        below.place = node.items[i]->place;
+        walk(*node.items[i], below);
+    }
+    if (row->type == Type::choice || row->type == Type::text) repeated_items(value);
+}
+
+void Validator::repeated_items(const Value& list_value) {
+    std::vector<std::string_view> seen;
+    for (const Value& item : list_value.members) {
+        const auto* const text = std::get_if<std::string>(&item.data);
+        if (text == nullptr || !item.valid) continue;
+        if (std::ranges::find(seen, *text) != seen.end()) {
+            sink_.add(Code::repeated_item, item.place,
+                      fmt::format("`{}` holds `{}` twice", list_value.path, quotable(*text)));
+        }
+        seen.push_back(*text);
+    }
+}
+
+void Validator::scalar(const Node& node, Value& value) {
+    value.place = node.place;
+    const Type type = value.row->type;
+    const bool nothing = node.kind == Node::Kind::null;
+    if (nothing) {
+        sink_.add(Code::no_value, value.place,
+                  fmt::format("`{}` has no value, want {}", value.path, wanted(*value.row)));
+        return;
+    }
+    if (node.kind != Node::Kind::scalar) return wrong_type(node, value, {});
+    const std::optional<Expanded> expanded = expand(node.text, value.path, value.place, environment_, sink_);
+    if (!expanded) return;
+    if (!expanded->changed) {
+        const Shape shape = node.quoted ? Shape::text : shape_of(node.text);
+        const bool textual = type == Type::text || type == Type::secret || type == Type::choice;
+        if (textual && shape != Shape::text) return wrong_type(node, value, "put it in quotes");
+        const bool bare = type == Type::boolean || type == Type::integer;
+        if (bare && node.quoted) return wrong_type(node, value, "remove the quotes");
+    }
+    // What came from outside the file is not shown, only where it came from.
+    convert(node, expanded->text, value, quotable(node.text));
+}
+
+void Validator::convert(const Node& node, const std::string& text, Value& value, const std::string& shown) {
+    switch (value.row->type) {
+    case Type::boolean:
+        if (text != "true" && text != "false") {
+            return wrong_type(node, value, "write `true` or `false`; yes, no, on and off are plain text in YAML 1.2");
+        }
+        value.data = text == "true";
+        value.valid = true;
+        return;
+    case Type::integer: return number(text, parse_integer, Code::bad_integer, value, shown);
+    case Type::duration: return number(text, parse_duration, Code::bad_duration, value, shown);
+    case Type::size: return number(text, parse_size, Code::bad_size, value, shown);
+    case Type::choice: return choice(text, value, shown);
+    case Type::text: return plain_text(text, value, shown);
+    case Type::secret:
+        if (text.empty()) {
+            sink_.add(Code::empty_secret, value.place, fmt::format("`{}` is empty", value.path));
+            return;
+        }
+        value.data = Secret(text);
+        value.valid = true;
+        return;
+    case Type::endpoint: {
+        Parsed<Endpoint> parsed = parse_endpoint(text);
+        if (!parsed) return refuse(Code::bad_endpoint, value, shown, {parsed.error(), {}});
+        value.data = std::move(*parsed);
+        value.valid = true;
+        return;
+    }
+    case Type::date: {
+        const auto parsed = parse_date(text);
+        if (!parsed) return refuse(Code::bad_date, value, shown, {"want " + parsed.error(), {}});
+        value.data = *parsed;
+        value.valid = true;
+        return;
+    }
+    case Type::section:
+    case Type::named:
+    case Type::list: return;
+    }
+}
+
+template <class T>
+void Validator::number(const std::string& text, Parsed<T> (*parse)(std::string_view), Code code, Value& value,
+                       const std::string& shown) {
+    const Bounds range = bounds(*value.row);
+    if (range.word && *range.word == text) {
+        value.data = T(0);
+        value.valid = true;
+        return;
+    }
+    const Parsed<T> parsed = parse(text);
+    if (!parsed) return refuse(code, value, shown, {parsed.error(), {}});
+    if (*parsed < parse(range.low).value_or(T(0)) || *parsed > parse(range.high).value_or(*parsed)) {
+        return refuse(Code::out_of_range, value, shown);
+    }
+    value.data = *parsed;
+    value.valid = true;
+}
+
+void Validator::choice(const std::string& text, Value& value, const std::string& shown) {
+    const std::vector<std::string_view> allowed = words(value.row->constraint);
+    if (std::ranges::find(allowed, text) != allowed.end()) {
+        value.data = text;
+        value.valid = true;
+        return;
+    }
+    const std::vector<std::string_view> later = words(value.row->later);
+    std::string label = did_you_mean(text, allowed);
+    const bool any = value.row->later == "*" && label.empty();
+    if (any || std::ranges::find(later, text) != later.end()) {
+        sink_.add(Code::not_enforced, value.place,
+                  fmt::format("`{}: {}` is not enforced by this version", value.path, shown),
+                  {"want " + wanted(*value.row), "remove it: a setting that does nothing would be worse"});
+        return;
+    }
+    refuse(Code::bad_choice, value, shown, {std::move(label), {}});
+}
+
+void Validator::plain_text(const std::string& text, Value& value, const std::string& shown) {
+    if (!obeys(find_rule(value.row->constraint), text)) return refuse(Code::bad_text, value, shown);
+    value.data = text;
+    value.valid = true;
+}
+
+} // namespace
+
+const Value* Value::find(std::string_view dotted) const noexcept {
+    const Value* here = this;
+    while (!dotted.empty()) {
+        const std::size_t end = std::min(dotted.find('.'), dotted.size());
+        const std::string_view step = dotted.substr(0, end);
+        const auto next = std::ranges::find(here->members, step, &Value::name);
+        if (next == here->members.end()) return nullptr;
+        here = &*next;
+        dotted.remove_prefix(std::min(end + 1, dotted.size()));
+    }
+    return here;
+}
+
+Value validate(const Node& root, const Environment& environment, Sink& sink) {
+    Value value;
+    value.row = &kRoot;
+    value.place = {{1, 1}, 1};
+    Validator(environment, sink).walk(root, value);
+    return value;
+}
+
+} // namespace tollgate::config

@@ -1,0 +1,117 @@
+#include "gateway/api/answer_view.hpp"
+
+#include <simdjson.h>
+
+#include <cstring>
+
+namespace tollgate::api {
+namespace {
+
+namespace dom = simdjson::dom;
+
+constexpr std::size_t kKeepParserBelow = 1 << 20;
+
+std::optional<std::uint64_t> count(const dom::object& object, std::string_view name) {
+    std::uint64_t value = 0;
+    if (object[name].get(value) != simdjson::SUCCESS) return std::nullopt;
+    return value;
+}
+
+// Chat and completions say prompt/completion, responses and the newer endpoints input/output (api-surface §5.1).
+Usage read_usage(const dom::object& usage) {
+    Usage out;
+    out.input = count(usage, "prompt_tokens");
+    if (!out.input) out.input = count(usage, "input_tokens");
+    out.output = count(usage, "completion_tokens");
+    if (!out.output) out.output = count(usage, "output_tokens");
+    for (const char* const details : {"prompt_tokens_details", "input_tokens_details"}) {
+        dom::object inner;
+        if (usage[details].get(inner) == simdjson::SUCCESS) out.cached = count(inner, "cached_tokens");
+        if (out.cached) break;
+    }
+    return out;
+}
+
+void note_finish(const dom::object& choice, AnswerView& view) {
+    std::string_view reason;
+    if (choice["finish_reason"].get(reason) != simdjson::SUCCESS) {
+        view.complete = false;
+    } else if (reason == "length") {
+        view.cut_by_length = true;
+    } else if (reason != "stop" && reason != "tool_calls" && reason != "function_call") {
+        view.content_filtered = true;
+    }
+}
+
+void note_choices(const dom::element& root, AnswerView& view) {
+    dom::array choices;
+    if (root["choices"].get(choices) != simdjson::SUCCESS || choices.size() == 0) {
+        view.complete = false;
+        return;
+    }
+    for (const dom::element entry : choices) {
+        dom::object choice;
+        if (entry.get(choice) == simdjson::SUCCESS)
+            note_finish(choice, view);
+        else
+            view.complete = false;
+    }
+}
+
+void note_status(const dom::element& root, AnswerView& view) {
+    std::string_view status;
+    if (root["status"].get(status) != simdjson::SUCCESS)
+        view.complete = false;
+    else if (status == "incomplete")
+        view.cut_by_length = true;
+    else if (status != "completed")
+        view.complete = false;
+}
+
+} // namespace
+
+struct AnswerReader::Impl {
+    dom::parser parser;
+};
+
+AnswerReader::AnswerReader() : impl_(std::make_unique<Impl>()) {}
+AnswerReader::~AnswerReader() = default;
+
+std::optional<AnswerView> AnswerReader::read(std::string_view body, Operation operation) {
+    dom::element root;
+    const auto error = impl_->parser.parse(body.data(), body.size(), true).get(root);
+    dom::object object;
+    if (error != simdjson::SUCCESS || root.get(object) != simdjson::SUCCESS) return std::nullopt;
+    AnswerView view;
+    dom::element failure;
+    view.has_error = object["error"].get(failure) == simdjson::SUCCESS && !failure.is_null();
+    if (operation == Operation::chat || operation == Operation::text_completion) note_choices(root, view);
+    if (operation == Operation::responses) note_status(root, view);
+    dom::object usage;
+    // Events of the responses dialect carry it inside `response`.
+    const bool found =
+        object["usage"].get(usage) == simdjson::SUCCESS || root["response"]["usage"].get(usage) == simdjson::SUCCESS;
+    if (found) view.usage = read_usage(usage);
+    if (body.size() > kKeepParserBelow) impl_ = std::make_unique<Impl>(); // the parser never gives memory back
+    return view;
+}
+
+bool may_store(const AnswerView& answer, const RequestView& request) noexcept {
+    return answer.complete && !answer.has_error && !answer.content_filtered &&
+           (!answer.cut_by_length || request.has_max_tokens);
+}
+
+std::string_view bypass_reason(const Route& route, const RequestView& request, const CacheRules& rules) noexcept {
+    if (!rules.enabled || !route.cacheable) return "disabled";
+    if (request.stream) return "stream";
+    if (request.has_previous_response || request.store) return "stateful";
+    if (route.operation == Operation::responses && !request.store_present)
+        return "stateful"; // store defaults to true there
+    if (request.has_hosted_tools) return "tools";
+    if (request.has_remote_content) return "remote_content";
+    const bool deterministic = route.operation == Operation::embeddings || route.operation == Operation::moderation ||
+                               request.has_seed || request.temperature == 0.0;
+    return !rules.sampled && !deterministic ? "sampled" : "";
+}
+
+} // namespace tollgate::api

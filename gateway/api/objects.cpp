@@ -1,0 +1,160 @@
+#include "gateway/api/objects.hpp"
+
+#include "gateway/base/text.hpp"
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace tollgate::api {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kMaxId = 128;
+constexpr std::size_t kMaxDepth = 64;
+
+// An object or nothing: depth-bounded, without exceptions. The memory resource outlives the value.
+std::optional<json::value> parse_object(std::string_view body, json::storage_ptr memory) {
+    json::parse_options options;
+    options.max_depth = kMaxDepth;
+    json::error_code error;
+    json::value value = json::parse(json::string_view(body.data(), body.size()), error, std::move(memory), options);
+    if (error || !value.is_object()) return std::nullopt;
+    return value;
+}
+
+std::string_view view(const json::string& text) noexcept {
+    return {text.data(), text.size()};
+}
+
+bool is_id(std::string_view text) noexcept {
+    const auto good = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+               c == ':' || c == '-';
+    };
+    return !text.empty() && text.size() <= kMaxId && std::ranges::all_of(text, good);
+}
+
+const json::string* string_member(const json::value& value, std::string_view name) {
+    const json::object* object = value.if_object();
+    const json::value* member = object == nullptr ? nullptr : object->if_contains({name.data(), name.size()});
+    return member == nullptr ? nullptr : member->if_string();
+}
+
+json::array* data_of(json::value& list) {
+    json::value* data = list.as_object().if_contains("data");
+    return data == nullptr ? nullptr : data->if_array();
+}
+
+void collect_ids(const json::value& value, std::string_view name, std::vector<std::string>& out) {
+    if (const json::object* object = value.if_object()) {
+        for (const auto& [key, member] : *object) collect_ids(member, {key.data(), key.size()}, out);
+    } else if (const json::array* array = value.if_array()) {
+        // Elements inherit the array's name for `file_ids` only: under any other name a string is no id.
+        const std::string_view inherited = name == "file_ids" ? name : std::string_view{};
+        for (const json::value& element : *array) collect_ids(element, inherited, out);
+    } else if (const json::string* text = value.if_string()) {
+        if (name.ends_with("file_id") || name == "file_ids" || name == "training_file" || name == "validation_file")
+            out.emplace_back(view(*text));
+    }
+}
+
+void append_model(std::string& out, std::string_view model) {
+    out += "{\"id\":";
+    append_json_string(out, model);
+    // The gateway does not know when a provider made a model; SDKs only require an integer.
+    out += ",\"object\":\"model\",\"created\":0,\"owned_by\":\"tollgate\"}";
+}
+
+void append_engine(std::string& out, std::string_view model) {
+    out += "{\"id\":";
+    append_json_string(out, model);
+    out += ",\"object\":\"engine\",\"owner\":\"tollgate\",\"ready\":true}";
+}
+
+template <class Append>
+std::string list_body(const std::vector<std::string>& models, Append append) {
+    std::string out = "{\"object\":\"list\",\"data\":[";
+    for (std::size_t i = 0; i < models.size(); ++i) {
+        if (i != 0) out += ',';
+        append(out, models[i]);
+    }
+    out += "]}";
+    return out;
+}
+
+} // namespace
+
+std::string models_list_body(const std::vector<std::string>& models) {
+    return list_body(models, append_model);
+}
+
+std::string model_body(std::string_view model) {
+    std::string out;
+    append_model(out, model);
+    return out;
+}
+
+std::string engines_list_body(const std::vector<std::string>& models) {
+    return list_body(models, append_engine);
+}
+
+std::string engine_body(std::string_view model) {
+    std::string out;
+    append_engine(out, model);
+    return out;
+}
+
+std::optional<std::string> created_id(std::string_view body) {
+    json::monotonic_resource memory;
+    const auto root = parse_object(body, &memory);
+    const json::string* id = root ? string_member(*root, "id") : nullptr;
+    if (id == nullptr || !is_id(view(*id))) return std::nullopt;
+    return std::string(view(*id));
+}
+
+std::vector<std::string> referenced_ids(std::string_view body) {
+    json::monotonic_resource memory;
+    std::vector<std::string> out;
+    if (const auto root = parse_object(body, &memory)) collect_ids(*root, {}, out);
+    std::ranges::sort(out);
+    const auto repeated = std::ranges::unique(out);
+    out.erase(repeated.begin(), repeated.end());
+    return out;
+}
+
+std::optional<std::string> filter_list(std::string_view body, const std::function<bool(std::string_view)>& keep) {
+    json::monotonic_resource memory;
+    auto root = parse_object(body, &memory);
+    json::array* data = root ? data_of(*root) : nullptr;
+    if (data == nullptr) return std::nullopt;
+    json::array kept(&memory);
+    for (json::value& element : *data) {
+        const json::string* id = string_member(element, "id");
+        if (id != nullptr && keep(view(*id))) kept.push_back(std::move(element));
+    }
+    *data = std::move(kept);
+    // The ends of the unfiltered page are ids of somebody else's objects.
+    const auto fix = [&](std::string_view name, bool first) {
+        json::value* member = root->as_object().if_contains({name.data(), name.size()});
+        if (member == nullptr) return;
+        *member = data->empty() ? json::value(nullptr) : (first ? data->front() : data->back()).as_object().at("id");
+    };
+    fix("first_id", true);
+    fix("last_id", false);
+    return json::serialize(*root);
+}
+
+std::vector<std::string> list_ids(std::string_view body) {
+    json::monotonic_resource memory;
+    std::vector<std::string> out;
+    auto root = parse_object(body, &memory);
+    const json::array* data = root ? data_of(*root) : nullptr;
+    if (data == nullptr) return out;
+    for (const json::value& element : *data) {
+        if (const json::string* id = string_member(element, "id")) out.emplace_back(view(*id));
+    }
+    return out;
+}
+
+} // namespace tollgate::api

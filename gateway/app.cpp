@@ -1,0 +1,268 @@
+#include "gateway/app.hpp"
+
+#include "config/load.hpp"
+#include "gateway/base/log.hpp"
+#include "gateway/exchange/ops_server.hpp"
+#include "gateway/exchange/worker.hpp"
+#include "gateway/first_key.hpp"
+#include "gateway/reload.hpp"
+#include "metrics/families.hpp"
+
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstdio>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <thread>
+
+namespace tollgate {
+namespace {
+
+using metrics::Family;
+
+// Core dumps hold keys; descriptors are what limits connections; a closed pipe is an error code, not a death.
+void prepare_process() {
+    ::signal(SIGPIPE, SIG_IGN);
+    ::prctl(PR_SET_DUMPABLE, 0);
+    const rlimit no_core{0, 0};
+    ::setrlimit(RLIMIT_CORE, &no_core);
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
+exchange::DerivedKeys derive(const Secret& master) {
+    return {crypto::hkdf_sha256(master.reveal(), "key-pepper/v1"), crypto::hkdf_sha256(master.reveal(), "cache-mac/v1"),
+            crypto::hkdf_sha256(master.reveal(), "cache-aead/v1")};
+}
+
+std::string make_pseudonym() {
+    std::array<std::uint8_t, 4> random{};
+    crypto::random_bytes(random);
+    return "tollgate-" + crypto::to_hex(random);
+}
+
+int refuse(std::string_view why) {
+    log::error("tollgate cannot start", {{"error", why}});
+    return 1;
+}
+
+std::string url(const config::Endpoint& endpoint, bool tls = false) {
+    const bool v6 = endpoint.host.find(':') != std::string::npos;
+    return fmt::format("{}://{}{}{}:{}", tls ? "https" : "http", v6 ? "[" : "", endpoint.host, v6 ? "]" : "", endpoint.port);
+}
+
+void register_sources(exchange::Shared& shared) {
+    metrics::Registry& registry = shared.registry;
+    cache::MemoryCache& cache = shared.cache;
+    registry.set_info(Family::build_info, {{TOLLGATE_VERSION, "release", "clang " __clang_version__}});
+    registry.gauge_source(Family::cache_entries, {"memory"}, [&] { return static_cast<double>(cache.stats().entries); });
+    registry.gauge_source(Family::cache_size_bytes, {"memory"}, [&] { return static_cast<double>(cache.stats().bytes); });
+    registry.gauge_source(Family::cache_capacity_bytes, {"memory"}, [&] { return static_cast<double>(cache.stats().capacity); });
+    registry.counter_source(Family::cache_evictions_total, {"memory", "size"}, [&] { return static_cast<double>(cache.stats().evicted_size); });
+    registry.counter_source(Family::cache_evictions_total, {"memory", "ttl"}, [&] { return static_cast<double>(cache.stats().evicted_ttl); });
+    registry.counter_source(Family::log_dropped_total, {"access"}, [&] { return static_cast<double>(shared.access_log.dropped()); });
+    for (const auto level : {log::Level::debug, log::Level::info, log::Level::warning, log::Level::error})
+        registry.counter_source(Family::log_messages_total, {log::to_string(level)}, [level] { return static_cast<double>(log::count(level)); });
+}
+
+// The main thread: signals, the ops listeners, reloads, the drain.
+class Main {
+  public:
+    Main(config::Config config, std::vector<policy::StoredKey> stored, exchange::Shared& shared)
+        : running_(std::move(config)), stored_(std::move(stored)), shared_(shared), ops_(io_, shared),
+          signals_(io_, SIGTERM, SIGINT), reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_) {}
+
+    std::expected<void, std::string> start() {
+        auto compiled = compile(running_, stored_, shared_);
+        if (!compiled) return std::unexpected(compiled.error());
+        announce(*compiled->snapshot, shared_.registry);
+        note_reload(true);
+        if (auto ok = listen_ops(); !ok) return ok;
+        if (auto ok = net::probe_endpoint(running_.listen.api.host, running_.listen.api.port); !ok) return ok;
+        const unsigned count = running_.listen.workers != 0 ? running_.listen.workers : std::max(1U, std::thread::hardware_concurrency());
+        for (unsigned i = 0; i < count; ++i) {
+            workers_.push_back(std::make_unique<exchange::Worker>(shared_, compiled->snapshot, compiled->tls));
+            if (auto ok = workers_.back()->listen(running_.listen.api); !ok) return ok;
+        }
+        for (auto& worker : workers_) worker->start();
+        log_start(*compiled->snapshot, count);
+        return {};
+    }
+
+    void run() {
+        await_stop();
+        await_reload();
+        io_.run();
+        for (auto& worker : workers_) worker->join();
+    }
+
+    // A start that failed half-way: workers that were made but never started own nothing that waits.
+    void abandon() { ops_.stop(); }
+
+  private:
+    std::expected<void, std::string> listen_ops() {
+        const auto& listen = running_.listen;
+        if (listen.metrics) {
+            if (auto ok = ops_.listen(*listen.metrics, "metrics"); !ok) return ok;
+        }
+        if (listen.admin) {
+            if (auto ok = ops_.listen(*listen.admin, "admin"); !ok) return ok;
+        }
+        return {};
+    }
+
+    void log_start(const exchange::Snapshot& snapshot, unsigned workers) const {
+        const auto& listen = running_.listen;
+        log::info("tollgate is ready", {{"version", TOLLGATE_VERSION},
+                                        {"config", running_.file},
+                                        {"config_hash", running_.hash},
+                                        {"api", url(listen.api, listen.tls.has_value())},
+                                        {"metrics", listen.metrics ? url(*listen.metrics) : listen.admin ? url(*listen.admin) : "off"},
+                                        {"workers", std::to_string(workers)},
+                                        {"models", std::to_string(snapshot.catalog->models().size())},
+                                        {"providers", std::to_string(snapshot.catalog->providers().size())},
+                                        {"keys", std::to_string(snapshot.directory.principals().size())}});
+    }
+
+    void note_reload(bool success) {
+        shared_.registry.gauge_source(Family::config_last_reload_success, {}, [success] { return success ? 1.0 : 0.0; });
+        if (!success) return;
+        const auto now = std::chrono::duration<double>(WallClock::now().time_since_epoch()).count();
+        shared_.registry.gauge_source(Family::config_last_reload_timestamp_seconds, {}, [now] { return now; });
+    }
+
+    void await_reload() {
+        reload_signals_.async_wait([this](boost::system::error_code error, int signal) {
+            if (error) return;
+            if (signal == SIGUSR1) {
+                shared_.access_log.reopen();
+            } else {
+                const bool success = reload();
+                note_reload(success);
+                ops_shard_.add(shared_.registry.counter(Family::config_reloads_total, {success ? "success" : "failure"}));
+            }
+            await_reload();
+        });
+    }
+
+    bool reload() {
+        auto loaded = config::load_file(running_.file, config::process_environment());
+        if (!loaded.config) {
+            log_problems(loaded);
+            return false;
+        }
+        for (const std::string& name : needs_restart(running_, *loaded.config))
+            log::warning("a changed setting takes effect only after a restart", {{"setting", name}});
+        auto compiled = compile(*loaded.config, stored_, shared_);
+        if (!compiled) {
+            log::error("the configuration was not reloaded; the running one stays", {{"error", compiled.error()}});
+            return false;
+        }
+        announce(*compiled->snapshot, shared_.registry);
+        for (auto& worker : workers_) worker->use(compiled->snapshot, compiled->tls);
+        running_ = std::move(*loaded.config);
+        log::info("the configuration was reloaded", {{"config_hash", running_.hash}});
+        return true;
+    }
+
+    void log_problems(const config::Loaded& loaded) const {
+        for (const auto& problem : loaded.diagnostics) {
+            if (problem.severity != config::Severity::error) continue;
+            log::error("the configuration was not reloaded; the running one stays",
+                       {{"code", problem.code}, {"place", fmt::format("{}:{}:{}", running_.file, problem.mark.line, problem.mark.column)}, {"error", problem.message}});
+        }
+    }
+
+    void await_stop() {
+        signals_.async_wait([this](boost::system::error_code error, int) {
+            if (error) return;
+            log::info("draining: readiness is off", {{"delay_ms", std::to_string(running_.drain.delay.count())}});
+            shared_.draining.store(true, std::memory_order_relaxed);
+            drain_timer_.expires_after(running_.drain.delay);
+            drain_timer_.async_wait([this](boost::system::error_code) { stop_accepting(); });
+            // A second signal does not wait for the streams.
+            signals_.async_wait([this](boost::system::error_code again, int) {
+                if (!again) finish("a second signal");
+            });
+        });
+    }
+
+    void stop_accepting() {
+        if (finished_) return;
+        for (auto& worker : workers_) worker->stop_accepting();
+        drain_deadline_ = Clock::now() + running_.drain.timeout;
+        poll_drained();
+    }
+
+    void poll_drained() {
+        if (finished_) return;
+        unsigned sessions = 0;
+        for (const auto& worker : workers_) sessions += worker->sessions();
+        if (sessions == 0) return finish("every connection has ended");
+        if (Clock::now() >= drain_deadline_) return finish("drain.timeout ran out");
+        constexpr auto kPoll = std::chrono::milliseconds(20);
+        drain_timer_.expires_after(kPoll);
+        drain_timer_.async_wait([this](boost::system::error_code) { poll_drained(); });
+    }
+
+    void finish(std::string_view why) {
+        if (finished_) return;
+        finished_ = true;
+        log::info("stopping", {{"because", why}});
+        for (auto& worker : workers_) worker->terminate();
+        ops_.stop();
+        boost::system::error_code ignored;
+        signals_.cancel(ignored);
+        reload_signals_.cancel(ignored);
+        drain_timer_.cancel();
+    }
+
+    asio::io_context io_{1};
+    config::Config running_;
+    const std::vector<policy::StoredKey> stored_;
+    exchange::Shared& shared_;
+    exchange::OpsServer ops_;
+    metrics::Shard ops_shard_ = shared_.registry.make_shard();
+    asio::signal_set signals_;
+    asio::signal_set reload_signals_;
+    net::SteadyTimer drain_timer_;
+    std::vector<std::unique_ptr<exchange::Worker>> workers_;
+    TimePoint drain_deadline_ = kNever;
+    bool finished_ = false;
+};
+
+} // namespace
+
+int run_gateway(config::Config config) {
+    prepare_process();
+    if (auto proven = net::verify_self_test(); !proven) return refuse("TLS verification is broken: " + proven.error());
+    auto store = policy::Store::open(config.store_path, config.master_secret);
+    if (!store) return refuse(store.error());
+    auto stored = stored_or_first_key(config, **store);
+    if (!stored) return refuse(stored.error());
+    try {
+        metrics::Registry registry;
+        metrics::LogSink access_log(config.access_log.path);
+        exchange::ObjectStore objects(**store);
+        exchange::Shared shared(config, derive((*store)->master()), objects, access_log, registry);
+        shared.pseudonym = make_pseudonym();
+        register_sources(shared);
+        Main main(std::move(config), std::move(*stored), shared);
+        if (auto started = main.start(); !started) {
+            main.abandon();
+            return refuse(started.error());
+        }
+        main.run();
+    } catch (const std::exception& failure) {
+        return refuse(failure.what());
+    }
+    log::info("stopped");
+    return 0;
+}
+
+} // namespace tollgate

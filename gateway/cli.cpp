@@ -1,0 +1,80 @@
+#include "gateway/cli.hpp"
+
+#include "config/load.hpp"
+#include "config/schema.hpp"
+#include "gateway/app.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+
+namespace tollgate {
+namespace {
+
+constexpr const char* kDefaultFile = "tollgate.yaml";
+
+std::string read_text(const std::string& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// Diagnostics to stderr; nothing if there are errors.
+std::optional<config::Config> load(const std::string& file) {
+    auto loaded = config::load_file(file, config::process_environment());
+    if (!loaded.diagnostics.empty()) std::fputs(config::render(loaded, read_text(file), file).c_str(), stderr);
+    return std::move(loaded.config);
+}
+
+int run(const std::string& file) {
+    auto config = load(file);
+    return config ? run_gateway(std::move(*config)) : 1;
+}
+
+int check(const std::string& file) {
+    const auto config = load(file);
+    if (!config) return 1;
+    std::printf("%s is valid: %zu providers, %zu models, %zu keys\n", file.c_str(), config->providers.size(), config->models.size(),
+                config->keys.size());
+    return 0;
+}
+
+int print(const std::string& text) {
+    std::fputs(text.c_str(), stdout);
+    return 0;
+}
+
+} // namespace
+
+int run_command_line(int argc, char** argv) {
+    CLI::App app("Tollgate: one front door for an organization's AI model traffic.");
+    app.footer("Examples:\n  tollgate run -c tollgate.yaml\n  tollgate config check tollgate.yaml");
+    app.require_subcommand(1);
+    std::string file = kDefaultFile;
+    int code = 0;
+
+    auto* const run_command = app.add_subcommand("run", "Serve until SIGTERM");
+    run_command->add_option("-c,--config", file, "Configuration file")->capture_default_str();
+    run_command->callback([&] { code = run(file); });
+
+    auto* const config_command = app.add_subcommand("config", "Look at configuration files");
+    config_command->require_subcommand(1);
+    auto* const check_command = config_command->add_subcommand("check", "Report every problem of a file; exit 1 if there is one");
+    check_command->add_option("file", file, "Configuration file")->capture_default_str();
+    check_command->callback([&] { code = check(file); });
+    config_command->add_subcommand("schema", "Print the JSON Schema of the file")->callback([&] { code = print(config::json_schema()); });
+    config_command->add_subcommand("reference", "Print the reference page of all keys")->callback([&] {
+        code = print(config::reference_markdown());
+    });
+    app.add_subcommand("version", "Print the version")->callback([&] { code = print("tollgate " TOLLGATE_VERSION "\n"); });
+
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& wrong) {
+        return app.exit(wrong) == 0 ? 0 : 2;
+    }
+    return code;
+}
+
+} // namespace tollgate

@@ -1,0 +1,21 @@
+// The response cache as a phase: may this request be looked up, is there an answer, may the new answer be kept.
+#pragma once
+
+#include "gateway/base/error.hpp"
+#include "gateway/exchange/exchange.hpp"
+
+#include <string_view>
+
+namespace tollgate::exchange {
+
+// Decides eligibility, makes the key, asks memory, then Redis. An entry to serve, or none; the plan is in ex.cache.
+// Error: 504 if the client said only-if-cached and nothing fits.
+Task<Result<cache::EntryPtr>> look_up(Exchange& ex);
+
+// Answers with an entry: Cache-Status, Age, the stored octets.
+Task<void> send_hit(Exchange& ex, cache::EntryPtr entry);
+
+// Keeps a complete answer if it is fit to be kept; says so in ex.cache_status. `body` is copied.
+void store_answer(Exchange& ex, std::string_view content_type, std::string_view body);
+
+} // namespace tollgate::exchange

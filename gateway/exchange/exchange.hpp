@@ -1,0 +1,111 @@
+// One request on one client connection: the only mutable state the phases share.
+#pragma once
+
+#include "gateway/api/request_view.hpp"
+#include "gateway/api/route.hpp"
+#include "gateway/exchange/worker_state.hpp"
+#include "gateway/http/body_reader.hpp"
+#include "gateway/http/codec.hpp"
+#include "gateway/net/channel.hpp"
+#include "metrics/record.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace tollgate::exchange {
+
+// Request octets held in memory, counted against the process cap. Released when it goes out of scope.
+class HeldBytes {
+  public:
+    explicit HeldBytes(std::atomic<std::uint64_t>& total) : total_(total) {}
+    ~HeldBytes() { total_.fetch_sub(mine_, std::memory_order_relaxed); }
+    HeldBytes(const HeldBytes&) = delete;
+    HeldBytes& operator=(const HeldBytes&) = delete;
+
+    // False if the process would exceed `cap`; nothing is taken then.
+    [[nodiscard]] bool grow_to(std::uint64_t bytes, std::uint64_t cap);
+
+  private:
+    std::atomic<std::uint64_t>& total_;
+    std::uint64_t mine_ = 0;
+};
+
+// A request body, whole: in memory, or in an unlinked temporary file when it is large multipart.
+struct HeldBody {
+    std::string memory;
+    int file = -1;
+    std::uint64_t file_size = 0;
+
+    HeldBody() = default;
+    ~HeldBody();
+    HeldBody(const HeldBody&) = delete;
+    HeldBody& operator=(const HeldBody&) = delete;
+    [[nodiscard]] std::uint64_t size() const noexcept { return file >= 0 ? file_size : memory.size(); }
+};
+
+// What the client said about caching (RFC 9111 §5.2.1), as far as it is honoured.
+struct CacheControl {
+    bool no_store = false, no_cache = false, only_if_cached = false;
+    std::optional<std::uint64_t> max_age, min_fresh; // seconds
+};
+[[nodiscard]] CacheControl parse_cache_control(std::string_view value);
+
+struct CachePlan {
+    bool store = false;           // a good answer is to be kept
+    cache::Key key{};
+    std::chrono::milliseconds ttl{};
+    std::string_view bypass;      // why there was no look-up; empty if there was
+};
+
+struct Exchange {
+    Exchange(WorkerState& state, net::Channel& channel, const http::RequestHead& request)
+        : worker(state), client(channel), head(request), snapshot(state.snapshot), id(state.request_ids.next(WallClock::now())),
+          started(Clock::now()), held(state.shared.held_bytes), body_reader(channel, request.framing, request.content_length) {}
+
+    WorkerState& worker;
+    net::Channel& client;
+    const http::RequestHead& head;
+    const SnapshotPtr snapshot;
+    const RequestId id;
+    const TimePoint started;
+    metrics::RequestRecord record;
+    HeldBytes held;
+    http::BodyReader body_reader;
+
+    // Filled phase by phase.
+    api::Method method = api::Method::other;
+    std::optional<api::Match> match;
+    const api::Route* route = nullptr;
+    const policy::Principal* principal = nullptr;
+    HeldBody body;
+    std::string content_type;      // canonical, for the upstream request
+    api::RequestView view;
+    std::string model_name;        // as the client wrote it
+    std::size_t multipart_model_offset = 0, multipart_model_length = 0;
+    const upstream::Model* model = nullptr;
+    bool wildcard = false;         // model matched a pattern: the client's own name goes upstream
+    const upstream::Provider* group_provider = nullptr;
+    std::optional<policy::LimitView> limit;
+    CachePlan cache;
+    std::string cache_status;      // value of the Cache-Status field, empty: none
+
+    // State of the answer.
+    bool answer_started = false;   // octets of the answer went out: no other answer is possible
+    bool answer_complete = false;  // the client has a whole answer
+    bool client_gone = false;
+    bool close_after = false;      // the connection does not serve another request
+    TimePoint upstream_wait_started{};
+    std::string upstream_request_id;
+
+    // Provider keys are used in turn, except for stored objects, which live in the first key's account.
+    [[nodiscard]] std::size_t api_key_turn() const noexcept {
+        return route->state == api::State::none && route->group.empty() ? static_cast<std::size_t>(worker.requests) : 0;
+    }
+    [[nodiscard]] bool is_head() const noexcept { return method == api::Method::head; }
+    [[nodiscard]] bool keep_alive() const noexcept {
+        return head.keep_alive && !close_after && !worker.shared.draining.load(std::memory_order_relaxed);
+    }
+};
+
+} // namespace tollgate::exchange

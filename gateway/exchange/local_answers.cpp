@@ -1,0 +1,67 @@
+#include "gateway/exchange/local_answers.hpp"
+
+#include "gateway/api/objects.hpp"
+#include "gateway/exchange/reply.hpp"
+#include "policy/directory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tollgate::exchange {
+namespace {
+
+constexpr std::string_view kJson = "application/json";
+
+Error no_such_model(std::string_view name) {
+    return Error{.type = ErrorType::caller_model_unknown,
+                 .status = 404,
+                 .message = fmt::format("The model `{}` does not exist or you do not have access to it.", name),
+                 .openai_type = "invalid_request_error",
+                 .code = "model_not_found",
+                 .param = "model",
+                 .retry = Retry::never};
+}
+
+// A pattern's models cannot be listed, but one that matches it can be asked for by name.
+bool is_usable(const Exchange& ex, std::string_view model) {
+    const auto& names = ex.snapshot->catalog->names();
+    return ex.snapshot->catalog->find(model) && policy::may(*ex.principal, {}, model, names).has_value();
+}
+
+} // namespace
+
+Task<bool> answer_options(Exchange& ex) {
+    if (ex.head.method != "OPTIONS") co_return false;
+    ex.method = api::Method::options;
+    ex.record.method = "OPTIONS";
+    settle_request_body(ex);
+    co_await send_complete(ex, 204, {}, {}, "allow: GET, HEAD, POST, DELETE, OPTIONS\r\n");
+    co_return true;
+}
+
+Task<bool> answer_locally(Exchange& ex) {
+    const api::Answer answer = ex.route->answer;
+    if (answer == api::Answer::proxied || answer == api::Answer::websocket) co_return false;
+    settle_request_body(ex);
+    std::string body;
+    const std::string& model = ex.match->model;
+    switch (answer) {
+    case api::Answer::models_list: body = api::models_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names())); break;
+    case api::Answer::engines_list: body = api::engines_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names())); break;
+    case api::Answer::model_get:
+    case api::Answer::engine_get:
+        if (!is_usable(ex, model)) {
+            co_await send_error(ex, no_such_model(model));
+            co_return true;
+        }
+        body = answer == api::Answer::model_get ? api::model_body(model) : api::engine_body(model);
+        break;
+    case api::Answer::proxied:
+    case api::Answer::websocket: break;
+    }
+    co_await send_complete(ex, 200, kJson, body);
+    co_return true;
+}
+
+} // namespace tollgate::exchange

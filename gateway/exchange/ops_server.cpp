@@ -1,0 +1,125 @@
+#include "gateway/exchange/ops_server.hpp"
+
+#include "gateway/base/log.hpp"
+#include "gateway/http/codec.hpp"
+#include "gateway/http/head_scanner.hpp"
+#include "gateway/net/channel.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+namespace tollgate::exchange {
+namespace {
+
+constexpr unsigned kMaxConnections = 64;
+constexpr auto kRequestTime = std::chrono::seconds(10);
+constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kExposition = "text/plain; version=0.0.4; charset=utf-8"; // Prometheus 3 insists on the version
+
+struct Page {
+    int status = 404;
+    std::string_view route = "unmatched";
+    std::string_view type = kText;
+    std::string body = "Not found. This listener serves /metrics, /livez and /readyz.\n";
+};
+
+Page make_page(Shared& shared, std::string_view method, std::string_view path) {
+    if (method != "GET" && method != "HEAD") return {405, "unmatched", kText, "Only GET and HEAD are served here.\n"};
+    if (path == "/metrics") return {200, "/metrics", kExposition, shared.registry.expose()};
+    if (path == "/livez") return {200, "/livez", kText, "ok\n"};
+    if (path != "/readyz") return {};
+    const bool draining = shared.draining.load(std::memory_order_relaxed);
+    return {draining ? 503 : 200, "/readyz", kText, draining ? "draining\n" : "ok\n"};
+}
+
+} // namespace
+
+OpsServer::OpsServer(asio::io_context& io, Shared& shared)
+    : io_(io), shared_(shared), timer_(io), metrics_(shared.registry, shared.registry.make_shard()) {
+    metrics_.use(std::make_shared<metrics::Vocabulary>());
+    asio::co_spawn(io_, tick(), asio::detached);
+}
+
+OpsServer::~OpsServer() = default;
+
+std::expected<void, std::string> OpsServer::listen(const config::Endpoint& endpoint, std::string name) {
+    auto listener = std::make_unique<net::Listener>(io_, [this, name](net::TcpSocket socket, const std::string&) {
+        if (open_ >= kMaxConnections) return;
+        ++open_;
+        asio::co_spawn(io_, serve(std::move(socket), name), [this](const std::exception_ptr& failure) {
+            if (failure) log::error("a metrics connection ended in an exception");
+            --open_;
+        });
+    });
+    if (auto ok = listener->open(endpoint.host, endpoint.port, false); !ok) return ok;
+    listener->start();
+    listeners_.push_back(std::move(listener));
+    return {};
+}
+
+void OpsServer::stop() {
+    stopping_ = true;
+    for (auto& listener : listeners_) listener->close();
+    timer_.cancel();
+    deadlines_.terminate_all();
+}
+
+Task<void> OpsServer::tick() {
+    boost::system::error_code ignored;
+    while (!stopping_) {
+        timer_.expires_after(kTick);
+        co_await timer_.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, ignored));
+        deadlines_.tick(Clock::now());
+    }
+}
+
+Task<void> OpsServer::serve(net::TcpSocket socket, std::string name) {
+    const auto client = std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), blocks_, deadlines_);
+    while (co_await answer(*client, name)) {
+    }
+    client->close();
+}
+
+Task<bool> OpsServer::answer(net::Channel& client, const std::string& name) {
+    http::HeadScanner scanner(http::kRequestLimits);
+    client.expire_hard_at(Clock::now() + kRequestTime, "request head");
+    std::string text;
+    for (;;) {
+        const auto found = scanner.scan(client.data());
+        if (!found) co_return false;
+        if (*found) {
+            text.assign(client.data().substr(scanner.leading(), **found - scanner.leading()));
+            client.consume(**found);
+            break;
+        }
+        if (!co_await client.more()) co_return false;
+    }
+    http::RequestHead head;
+    if (!http::parse_request_head(text, head)) co_return false;
+    const TimePoint started = Clock::now();
+    const bool bodiless = head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
+    const bool keep = head.keep_alive && bodiless && !stopping_;
+    const Page page = make_page(shared_, head.method, head.path);
+    std::string out;
+    http::append_status_line(out, page.status);
+    http::append_field(out, "content-type", page.type);
+    http::append_field(out, "content-length", page.body.size());
+    out += keep ? "\r\n" : "connection: close\r\n\r\n";
+    net::Gather pieces;
+    pieces.add(out);
+    if (head.method != "HEAD") pieces.add(page.body);
+    client.expire_hard_at(Clock::now() + kRequestTime, "write");
+    const bool sent = co_await client.write(pieces);
+    metrics::RequestRecord record;
+    record.listener = name == "admin" ? "admin" : "metrics";
+    record.method = head.method == "HEAD" ? "HEAD" : head.method == "GET" ? "GET" : "other";
+    record.route = page.route;
+    record.status = page.status;
+    record.total = Clock::now() - started;
+    metrics_.record(record);
+    co_return sent && keep;
+}
+
+} // namespace tollgate::exchange

@@ -1,0 +1,23 @@
+// Stored objects live at one provider account shared by all; the store says which team owns which id (design §8).
+#pragma once
+
+#include "gateway/base/error.hpp"
+#include "gateway/exchange/exchange.hpp"
+
+#include <string>
+
+namespace tollgate::exchange {
+
+// Before the request goes out: the path's object, and every object the body refers to, must belong to the caller's team.
+// A foreign or unknown id is 404, as if it did not exist.
+Task<Result<void>> check_ownership(Exchange& ex);
+
+// On the way back, before the client sees it: records a created object, filters a list, forgets a removed object.
+// Returns the body to send.
+Task<Result<std::string>> apply_ownership(Exchange& ex, const upstream::Provider& provider, std::string body);
+
+// A stored response is an object too: true if this answer creates one that the caller may come back to.
+[[nodiscard]] bool creates_stored_response(const Exchange& ex) noexcept;
+Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, std::string id, std::string group);
+
+} // namespace tollgate::exchange

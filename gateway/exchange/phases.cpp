@@ -1,0 +1,200 @@
+#include "gateway/exchange/phases.hpp"
+
+#include "gateway/base/text.hpp"
+#include "metrics/families.hpp"
+#include "policy/directory.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+
+namespace tollgate::exchange {
+namespace {
+
+Error caller_error(int status, ErrorType type, std::string message, std::string_view code = {}) {
+    return Error{.type = type, .status = status, .message = std::move(message), .openai_type = "invalid_request_error", .code = code, .retry = Retry::never};
+}
+
+// A client's own request id is kept for the log if it is harmless (observability §3.5, case 267).
+std::string_view client_request_id(const http::RequestHead& head) {
+    const auto clean = [](std::string_view value) {
+        return !value.empty() && value.size() <= 128 && std::ranges::all_of(value, [](char c) {
+            return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || std::string_view("-_.:").find(c) != std::string_view::npos;
+        });
+    };
+    for (const std::string_view name : {"x-client-request-id", "x-request-id"}) {
+        const auto value = head.find(name).value_or("");
+        if (clean(value)) return value;
+    }
+    return {};
+}
+
+std::string_view method_label(api::Method method) {
+    switch (method) {
+    case api::Method::get: return "GET";
+    case api::Method::head: return "HEAD";
+    case api::Method::post: return "POST";
+    case api::Method::put: return "PUT";
+    case api::Method::patch: return "PATCH";
+    case api::Method::del: return "DELETE";
+    case api::Method::options: return "OPTIONS";
+    case api::Method::other: return "other";
+    }
+    return "other";
+}
+
+// The key as the dialects carry it. Two different ones would make it unclear who asks (case 258).
+Result<std::string_view> credential(const http::RequestHead& head) {
+    std::optional<std::string_view> found;
+    constexpr std::string_view kBearer = "bearer ";
+    for (const std::string_view name : {"authorization", "x-api-key", "api-key", "x-goog-api-key"}) {
+        auto value = head.find(name);
+        if (!value) continue;
+        if (name == "authorization") {
+            if (value->size() < kBearer.size() || !iequals(value->substr(0, kBearer.size()), kBearer)) continue;
+            value = value->substr(kBearer.size());
+        }
+        if (found && *found != *value)
+            return fail(caller_error(400, ErrorType::caller_invalid_request, "The request carries two different API keys."));
+        found = *value;
+    }
+    return found.value_or("");
+}
+
+void note_model(Exchange& ex, const upstream::Resolved& resolved) {
+    ex.model = resolved.model;
+    ex.wildcard = resolved.wildcard;
+    ex.record.model = resolved.model->name;
+    ex.record.model_index = resolved.model->index;
+}
+
+Error unknown_model(const Exchange& ex) {
+    std::string message = fmt::format("The model `{}` does not exist or you do not have access to it.", ex.model_name);
+    std::string_view best;
+    std::size_t distance = 4;
+    for (const std::string& name : policy::visible_models(*ex.principal, ex.snapshot->catalog->names())) {
+        const std::size_t d = edit_distance(name, ex.model_name, 3);
+        if (d < distance) {
+            distance = d;
+            best = *std::ranges::find(ex.snapshot->catalog->names(), name);
+        }
+    }
+    if (!best.empty()) message += fmt::format(" Did you mean `{}`?", best);
+    message += " GET /v1/models lists what your key may use.";
+    Error error = caller_error(404, ErrorType::caller_model_unknown, std::move(message), "model_not_found");
+    error.param = "model";
+    return error;
+}
+
+Result<void> judge(Exchange& ex, policy::Admission admission) {
+    ex.limit = admission.tightest;
+    if (admission.admitted) return {};
+    if (ex.limit) {
+        ex.record.limit_scope = ex.limit->scope_kind;
+        ex.record.limit_name = "rpm";
+    }
+    return fail(std::move(*admission.denial));
+}
+
+} // namespace
+
+Result<void> route(Exchange& ex) {
+    ex.method = api::parse_method(ex.head.method);
+    ex.record.method = method_label(ex.method);
+    ex.record.client_request_id = client_request_id(ex.head);
+    ex.record.user_agent = ex.head.find("user-agent").value_or("");
+    if (ex.method == api::Method::other) {
+        const bool known = ex.head.method == "TRACE" || ex.head.method == "CONNECT";
+        return fail(caller_error(known ? 405 : 501, ErrorType::caller_invalid_request, "This method is not served here."));
+    }
+    auto found = api::find_route(ex.method, ex.head.path);
+    if (!found.match) {
+        if (found.miss.path_known) {
+            return fail(caller_error(405, ErrorType::caller_invalid_request,
+                                     fmt::format("This endpoint does not take {}. It takes: {}.", ex.head.method, found.miss.allow), "method_not_supported"));
+        }
+        std::string message = fmt::format("Unknown request URL: {} {}.", ex.head.method, ex.head.path);
+        if (!found.miss.suggestion.empty()) message += fmt::format(" Did you mean {}?", found.miss.suggestion);
+        return fail(caller_error(404, ErrorType::caller_invalid_request, std::move(message), "unknown_url"));
+    }
+    ex.match = std::move(found.match);
+    ex.route = ex.match->route;
+    ex.record.route = ex.route->pattern;
+    ex.record.operation = api::to_string(ex.route->operation);
+    ex.worker.metrics.started(ex.record.operation);
+    return {};
+}
+
+Result<void> authenticate(Exchange& ex) {
+    const auto presented = credential(ex.head);
+    if (!presented) return fail(presented.error());
+    const auto now = std::chrono::floor<std::chrono::seconds>(WallClock::now());
+    const auto principal = ex.snapshot->directory.authenticate(*presented, now);
+    if (!principal) return fail(principal.error());
+    ex.principal = *principal;
+    ex.record.key_id = ex.principal->key_id;
+    ex.record.key_alias = ex.principal->key_alias;
+    ex.record.key_index = ex.principal->index;
+    ex.record.team = ex.principal->team;
+    return {};
+}
+
+Result<void> check_grant(Exchange& ex) {
+    if (ex.route->answer == api::Answer::websocket)
+        return fail(caller_error(501, ErrorType::caller_invalid_request, "WebSocket endpoints are not served by this version of the gateway.", "websocket_not_supported"));
+    if (ex.route->group.empty()) return {};
+    // The model is judged once the body is known; here only the group.
+    if (auto ok = policy::may(*ex.principal, ex.route->group, {}, ex.snapshot->catalog->names()); !ok) return ok;
+    ex.group_provider = ex.snapshot->catalog->for_group(ex.route->group);
+    if (ex.group_provider == nullptr) {
+        return fail(Error{.type = ErrorType::gateway_no_upstream,
+                          .status = 503,
+                          .message = fmt::format("No provider is configured for {} (default_for in the gateway's configuration).", ex.route->group),
+                          .openai_type = "server_error",
+                          .retry = Retry::never});
+    }
+    return {};
+}
+
+Result<void> peek(Exchange& ex) {
+    return judge(ex, ex.worker.shared.limiter.peek(*ex.principal, Clock::now()));
+}
+
+Result<void> inspect(Exchange& ex) {
+    const bool json = ex.content_type == "application/json" && !ex.body.memory.empty();
+    if (json) {
+        auto view = ex.worker.request_reader.read(ex.body.memory, ex.route->operation);
+        if (!view) return fail(view.error());
+        ex.view = std::move(*view);
+    }
+    ex.model_name = ex.route->model == api::ModelIn::path && ex.route->group.empty() ? ex.match->model : ex.view.model;
+    ex.record.stream = ex.view.stream && ex.route->may_stream;
+    return {};
+}
+
+Result<void> authorize(Exchange& ex) {
+    if (!ex.route->group.empty()) {
+        if (ex.model_name.empty()) return {};
+        return policy::may(*ex.principal, ex.route->group, ex.model_name, ex.snapshot->catalog->names());
+    }
+    if (ex.model_name.empty() && ex.route->operation == api::Operation::moderation) ex.model_name = "omni-moderation-latest";
+    if (ex.model_name.empty() && ex.route->operation == api::Operation::image) ex.model_name = "dall-e-2";
+    if (ex.model_name.empty()) {
+        Error error = caller_error(400, ErrorType::caller_invalid_request, "You must provide a model parameter.", "missing_required_parameter");
+        error.param = "model";
+        return fail(std::move(error));
+    }
+    ex.record.model = "other";
+    const auto resolved = ex.snapshot->catalog->find(ex.model_name);
+    if (!resolved) return fail(unknown_model(ex));
+    note_model(ex, *resolved);
+    return policy::may(*ex.principal, {}, ex.model_name, ex.snapshot->catalog->names());
+}
+
+Result<void> admit(Exchange& ex) {
+    return judge(ex, ex.worker.shared.limiter.admit(*ex.principal, Clock::now()));
+}
+
+} // namespace tollgate::exchange

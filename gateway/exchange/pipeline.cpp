@@ -1,0 +1,90 @@
+#include "gateway/exchange/pipeline.hpp"
+
+#include "gateway/base/log.hpp"
+#include "gateway/exchange/cache_phase.hpp"
+#include "gateway/exchange/forward.hpp"
+#include "gateway/exchange/local_answers.hpp"
+#include "gateway/exchange/owned_objects.hpp"
+#include "gateway/exchange/phases.hpp"
+#include "gateway/exchange/reply.hpp"
+#include "gateway/exchange/request_body.hpp"
+#include "metrics/families.hpp"
+
+#include <exception>
+
+namespace tollgate::exchange {
+namespace {
+
+// First error wins; a phase that answers the client itself sets ex.answer_started and the walk ends there.
+Task<Result<void>> run_phases(Exchange& ex) {
+    if (co_await answer_options(ex)) co_return Result<void>();
+    if (auto ok = route(ex); !ok) co_return ok;
+    if (auto ok = authenticate(ex); !ok) co_return ok;
+    if (auto ok = check_grant(ex); !ok) co_return ok;
+    if (co_await answer_locally(ex)) co_return Result<void>();
+    if (auto ok = peek(ex); !ok) co_return ok;
+    if (auto ok = admit_body(ex); !ok) co_return ok;
+    if (auto ok = co_await read_body(ex); !ok) co_return ok;
+    if (auto ok = inspect(ex); !ok) co_return ok;
+    if (auto ok = authorize(ex); !ok) co_return ok;
+    if (auto ok = co_await check_ownership(ex); !ok) co_return ok;
+    cache::EntryPtr hit;
+    if (ex.model != nullptr) {
+        auto found = co_await look_up(ex);
+        if (!found) co_return fail(found.error());
+        hit = std::move(*found);
+    }
+    if (auto ok = admit(ex); !ok) co_return ok;
+    if (hit) {
+        co_await send_hit(ex, std::move(hit));
+        co_return Result<void>();
+    }
+    auto result = co_await forward(ex);
+    co_return result;
+}
+
+Task<Result<void>> run_guarded(Exchange& ex) {
+    try {
+        auto result = co_await run_phases(ex);
+        co_return result;
+    } catch (const std::exception& failure) {
+        // A bug or an exhausted resource: this request fails, the process and the other requests go on.
+        log::error("a request ended in an exception", {{"error", failure.what()}, {"request_id", ex.id.view()}});
+    }
+    co_return fail(Error{.type = ErrorType::gateway_internal,
+                         .status = 500,
+                         .message = "The gateway failed while handling this request. Please quote the request id.",
+                         .openai_type = "server_error",
+                         .close = true});
+}
+
+} // namespace
+
+void finish_record(Exchange& ex) {
+    metrics::RequestRecord& record = ex.record;
+    record.started_wall = WallClock::now() - std::chrono::duration_cast<WallClock::duration>(Clock::now() - ex.started);
+    record.total = Clock::now() - ex.started;
+    record.request_id = ex.id.view();
+    record.config_hash = ex.snapshot->config.hash;
+    if (ex.client_gone && !ex.answer_complete) {
+        record.outcome = metrics::Outcome::client_cancelled;
+        record.error = ErrorType::caller_cancelled;
+    }
+    ex.worker.metrics.record(record);
+    if (!ex.worker.shared.access_log.enabled()) return;
+    metrics::append_access_line(ex.worker.log_lines, record, ex.worker.shared.pseudonym);
+    ++ex.worker.log_line_count;
+    constexpr std::size_t kFlushAt = 64 * 1024;
+    if (ex.worker.log_lines.size() >= kFlushAt) ex.worker.flush_log();
+}
+
+Task<bool> serve(Exchange& ex) {
+    auto result = co_await run_guarded(ex);
+    if (!result) co_await send_error(ex, result.error());
+    finish_record(ex);
+    const bool reusable = ex.answer_complete && !ex.client_gone && ex.keep_alive();
+    if (!reusable) co_return false;
+    co_return ex.body_reader.complete();
+}
+
+} // namespace tollgate::exchange

@@ -1,0 +1,266 @@
+#include "gateway/exchange/relay.hpp"
+
+#include "gateway/api/completions_via_chat.hpp"
+#include "gateway/api/errors.hpp"
+#include "gateway/api/objects.hpp"
+#include "gateway/base/text.hpp"
+#include "gateway/exchange/cache_phase.hpp"
+#include "gateway/exchange/owned_objects.hpp"
+#include "gateway/exchange/outlet.hpp"
+#include "gateway/exchange/reply.hpp"
+#include "gateway/exchange/stream_tap.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace tollgate::exchange {
+namespace {
+
+constexpr std::uint64_t kTransformCap = 32ULL << 20;  // answers that must be held whole (case 300)
+constexpr std::size_t kUsageScanCap = 64 * 1024;      // larger answers pass without a look at their usage
+constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
+
+Error bad_answer(std::string_view provider, std::string_view what) {
+    return Error{.type = ErrorType::provider_bad_response,
+                 .status = 502,
+                 .message = fmt::format("Provider \"{}\" sent {}.", provider, what),
+                 .openai_type = "server_error"};
+}
+
+Error client_left() {
+    return Error{.type = ErrorType::caller_cancelled, .status = 499, .message = "The client closed the connection."};
+}
+
+void arm_idle(Exchange& ex, upstream::Attempt& attempt, TimePoint total_deadline) {
+    const auto& timeouts = ex.model != nullptr ? ex.model->timeouts : config::Timeouts{};
+    const TimePoint idle = attempt.channel().now() + timeouts.idle;
+    if (idle < total_deadline) attempt.channel().expire_hard_at(idle, "idle");
+    else attempt.channel().expire_hard_at(total_deadline, "total");
+}
+
+bool is_json(std::string_view type) {
+    return type.starts_with("application/json");
+}
+
+std::string passed_fields(const http::ResponseHead& head, bool stream) {
+    std::string out;
+    for (const std::string_view name : {"content-disposition", "openai-processing-ms", "openai-version", "openai-poll-after-ms"}) {
+        if (const auto value = head.find(name)) http::append_field(out, name, *value);
+    }
+    if (stream) out += "x-accel-buffering: no\r\n";
+    return out;
+}
+
+struct Plan {
+    Exchange& ex;
+    upstream::Attempt& attempt;
+    const upstream::Provider& provider;
+    std::string_view type;
+    std::string extra;
+    TimePoint total_deadline;
+};
+
+Error broke_off(Plan& plan) {
+    return plan.ex.client_gone ? client_left() : plan.attempt.broken_body_error();
+}
+
+// --- whole answers ----------------------------------------------------------------------------------------------------
+
+Task<Result<void>> send_whole(Plan& plan, std::string body) {
+    Outlet outlet(plan.ex, plan.attempt.head().status, plan.type, body.size(), plan.extra);
+    if (!co_await outlet.send(body, true)) co_return fail(client_left());
+    co_return Result<void>();
+}
+
+Task<Result<void>> relay_transformed(Plan& plan, const upstream::Candidate* candidate) {
+    Exchange& ex = plan.ex;
+    auto body = co_await collect(ex, plan.attempt, kTransformCap, plan.total_deadline);
+    if (!body) co_return fail(body.error());
+    if (candidate != nullptr && candidate->via_chat) {
+        auto converted = api::chat_to_completions_answer(*body, ex.model_name);
+        if (!converted) co_return fail(converted.error());
+        *body = std::move(*converted);
+    }
+    if (ex.route->state != api::State::none || creates_stored_response(ex)) {
+        auto owned = co_await apply_ownership(ex, plan.provider, std::move(*body));
+        if (!owned) co_return fail(owned.error());
+        *body = std::move(*owned);
+    }
+    store_answer(ex, plan.type, *body);
+    auto sent = co_await send_whole(plan, std::move(*body));
+    co_return sent;
+}
+
+// Collects an answer that may be kept, so that its head can say so; one that outgrows the cap is relayed instead.
+Task<Result<void>> relay_storable(Plan& plan) {
+    Exchange& ex = plan.ex;
+    http::BodyReader& reader = plan.attempt.body();
+    const std::uint64_t cap = ex.snapshot->config.cache.max_entry;
+    std::string body;
+    while (!reader.complete() && body.size() <= cap) {
+        arm_idle(ex, plan.attempt, plan.total_deadline);
+        body += co_await reader.next();
+        if (reader.failed()) co_return fail(broke_off(plan));
+    }
+    if (reader.complete()) {
+        store_answer(ex, plan.type, body);
+        auto sent = co_await send_whole(plan, std::move(body));
+        co_return sent;
+    }
+    ex.cache.store = false;
+    std::optional<std::uint64_t> length;
+    if (plan.attempt.head().framing == http::Framing::length) length = plan.attempt.head().content_length;
+    Outlet outlet(ex, plan.attempt.head().status, plan.type, length, plan.extra);
+    if (!co_await outlet.send(body, false)) co_return fail(client_left());
+    body = std::string();
+    while (!reader.complete()) {
+        arm_idle(ex, plan.attempt, plan.total_deadline);
+        const std::string_view piece = co_await reader.next();
+        if (reader.failed()) co_return fail(broke_off(plan));
+        if (!co_await outlet.send(piece, reader.complete())) co_return fail(client_left());
+    }
+    co_return Result<void>();
+}
+
+// --- octets as they come ----------------------------------------------------------------------------------------------
+
+Task<Result<void>> relay_octets(Plan& plan) {
+    Exchange& ex = plan.ex;
+    http::BodyReader& reader = plan.attempt.body();
+    const http::ResponseHead& head = plan.attempt.head();
+    std::optional<std::uint64_t> length;
+    if (head.framing == http::Framing::length) length = head.content_length;
+    if (head.framing == http::Framing::none) length = ex.is_head() ? head.content_length : 0;
+    Outlet outlet(ex, head.status, plan.type, length, plan.extra);
+    bool first = true;
+    do {
+        arm_idle(ex, plan.attempt, plan.total_deadline);
+        const std::string_view piece = co_await reader.next();
+        if (reader.failed()) co_return fail(broke_off(plan));
+        if (first && reader.complete() && is_json(plan.type) && piece.size() <= kUsageScanCap) store_answer(ex, plan.type, piece);
+        first = false;
+        if (!co_await outlet.send(piece, reader.complete())) co_return fail(client_left());
+    } while (!reader.complete());
+    co_return Result<void>();
+}
+
+// --- event streams ----------------------------------------------------------------------------------------------------
+
+void record_stream(Exchange& ex, const StreamTap& tap) {
+    ex.record.first_token = tap.first_token();
+    ex.record.max_gap = tap.max_gap();
+    ex.record.input_tokens = tap.usage().input;
+    ex.record.output_tokens = tap.usage().output;
+    ex.record.cached_tokens = tap.usage().cached;
+}
+
+// After commit a failure ends the stream with an error event in the client's dialect; `[DONE]` is never invented.
+Task<Result<void>> end_broken(Plan& plan, Outlet& outlet, const StreamTap& tap, Error error) {
+    Exchange& ex = plan.ex;
+    if (!ex.answer_started || ex.client_gone) co_return fail(std::move(error));
+    std::string event = tap.mid_event() ? "\n\n" : "";
+    event += api::error_event(error, ex.id.view(), ex.route->operation == api::Operation::responses);
+    co_await outlet.send(event, false);
+    ex.close_after = true;
+    co_return fail(std::move(error));
+}
+
+Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate) {
+    Exchange& ex = plan.ex;
+    http::BodyReader& reader = plan.attempt.body();
+    StreamTap tap(ex.route->operation, ex.worker.answer_reader, ex.started);
+    std::optional<api::ChatStreamToCompletions> converter;
+    if (candidate != nullptr && candidate->via_chat) converter.emplace(ex.model_name);
+    std::string converted;
+    std::optional<Error> conversion_error;
+    const auto convert = [&](std::string_view event) {
+        auto out = converter->event(event);
+        if (out) converted += *out;
+        else if (!conversion_error) conversion_error = out.error();
+    };
+    const std::function<void(std::string_view)> on_event = converter ? std::function<void(std::string_view)>(convert) : nullptr;
+    Outlet outlet(ex, 200, kEventStream, std::nullopt, plan.extra);
+    ex.worker.metrics.shard().add(ex.worker.streams_open, 1);
+    Result<void> result;
+    for (bool last = false; !last && result;) {
+        arm_idle(ex, plan.attempt, plan.total_deadline);
+        const std::string_view piece = co_await reader.next();
+        if (reader.failed()) {
+            if (tap.terminated()) break;
+            result = co_await end_broken(plan, outlet, tap, broke_off(plan));
+            break;
+        }
+        converted.clear();
+        if (!tap.feed(piece, Clock::now(), on_event) || conversion_error) {
+            auto error = conversion_error ? *conversion_error : bad_answer(plan.provider.name, "an event that is too large");
+            result = co_await end_broken(plan, outlet, tap, std::move(error));
+            break;
+        }
+        const bool done = tap.terminated() && ex.route->operation != api::Operation::responses;
+        last = done || reader.complete();
+        if (reader.complete() && tap.needs_terminator() && !tap.terminated() && !tap.error_seen()) {
+            if (co_await outlet.send(converter ? std::string_view(converted) : piece, false))
+                result = co_await end_broken(plan, outlet, tap, plan.attempt.broken_body_error());
+            else result = fail(client_left());
+            break;
+        }
+        if (!co_await outlet.send(converter ? std::string_view(converted) : piece, last)) result = fail(client_left());
+    }
+    ex.worker.metrics.shard().add(ex.worker.streams_open, -1);
+    record_stream(ex, tap);
+    if (result && tap.error_seen()) record_error(ex, bad_answer(plan.provider.name, "an error inside the stream"));
+    co_return result;
+}
+
+} // namespace
+
+std::string_view passable_type(std::string_view content_type) noexcept {
+    static constexpr std::array<std::string_view, 7> kExact{"application/json", "text/event-stream",    "application/octet-stream", "text/plain",
+                                                            "text/vtt",         "application/x-subrip", "application/jsonl"};
+    static constexpr std::array<std::string_view, 4> kFamilies{"audio/", "image/", "video/", "application/pdf"};
+    const auto type = trim(content_type.substr(0, content_type.find(';')));
+    const bool known = std::ranges::any_of(kExact, [&](std::string_view t) { return iequals(t, type); }) ||
+                       std::ranges::any_of(kFamilies, [&](std::string_view f) { return type.size() >= f.size() && iequals(type.substr(0, f.size()), f); });
+    return known && !iequals(type, "image/svg+xml") ? content_type : std::string_view();
+}
+
+Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std::uint64_t cap, TimePoint total_deadline) {
+    http::BodyReader& reader = attempt.body();
+    std::string body;
+    while (!reader.complete()) {
+        arm_idle(ex, attempt, total_deadline);
+        body += co_await reader.next();
+        if (reader.failed()) co_return fail(ex.client_gone ? client_left() : attempt.broken_body_error());
+        if (body.size() > cap) co_return fail(bad_answer("upstream", "an answer that is too large to be held"));
+    }
+    co_return body;
+}
+
+Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider, const upstream::Candidate* candidate,
+                         TimePoint total_deadline) {
+    const http::ResponseHead& head = attempt.head();
+    const std::string_view type = passable_type(head.find("content-type").value_or(""));
+    const bool bodiless = head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
+    if (type.empty() && !bodiless) co_return fail(bad_answer(provider.name, "an answer of a type that is not passed on"));
+    const bool stream = type.starts_with("text/event-stream");
+    Plan plan{ex, attempt, provider, type, passed_fields(head, stream), total_deadline};
+    const bool via_chat = candidate != nullptr && candidate->via_chat;
+    if (stream) {
+        auto result = co_await relay_stream(plan, candidate);
+        co_return result;
+    }
+    if (is_json(type) && (via_chat || ex.route->state != api::State::none || creates_stored_response(ex))) {
+        auto result = co_await relay_transformed(plan, candidate);
+        co_return result;
+    }
+    if (ex.cache.store && head.status == 200 && is_json(type)) {
+        auto result = co_await relay_storable(plan);
+        co_return result;
+    }
+    auto result = co_await relay_octets(plan);
+    co_return result;
+}
+
+} // namespace tollgate::exchange

@@ -1,0 +1,121 @@
+#include "gateway/exchange/reply.hpp"
+
+#include "gateway/api/errors.hpp"
+#include "policy/headers.hpp"
+
+#include <fmt/format.h>
+
+#include <iterator>
+
+namespace tollgate::exchange {
+namespace {
+
+constexpr auto kWriteStall = std::chrono::seconds(30);
+constexpr auto kLingerTime = std::chrono::seconds(2);
+constexpr std::uint64_t kLingerBytes = 256 * 1024;
+
+void append_timing(std::string& out, const Exchange& ex) {
+    const Duration total = Clock::now() - ex.started;
+    fmt::format_to(std::back_inserter(out), "server-timing: upstream;dur={:.1f}, gateway;dur={:.2f}\r\n", to_ms(ex.record.upstream),
+                   to_ms(total - ex.record.upstream));
+}
+
+// Facts about where the answer came from; only where something was asked of an upstream or the cache.
+void append_origin(std::string& out, const Exchange& ex) {
+    if (!ex.cache_status.empty()) http::append_field(out, "cache-status", ex.cache_status);
+    if (!ex.upstream_request_id.empty()) http::append_field(out, "x-tollgate-upstream-request-id", ex.upstream_request_id);
+    if (ex.record.attempt_count == 0) return;
+    if (ex.model != nullptr) http::append_field(out, "x-tollgate-model", ex.model_name);
+    http::append_field(out, "x-tollgate-upstream", ex.record.attempts[ex.record.attempt_count - 1].upstream);
+    if (ex.record.attempt_count > 1) http::append_field(out, "x-tollgate-attempts", ex.record.attempt_count);
+}
+
+metrics::Outcome outcome_of(ErrorType type) {
+    const std::string_view word = to_string(type);
+    if (type == ErrorType::caller_cancelled) return metrics::Outcome::client_cancelled;
+    if (word.starts_with("caller_")) return metrics::Outcome::client_error;
+    if (word.starts_with("policy_")) return metrics::Outcome::rejected;
+    if (word.starts_with("provider_")) return metrics::Outcome::upstream_error;
+    return metrics::Outcome::gateway_error;
+}
+
+} // namespace
+
+std::string make_head(Exchange& ex, int status, std::string_view content_type, BodyForm form, std::uint64_t length,
+                      std::string_view extra) {
+    std::string out;
+    out.reserve(768);
+    http::append_status_line(out, status);
+    out += ex.worker.date_line;
+    http::append_field(out, "x-request-id", ex.id.view());
+    if (!ex.record.client_request_id.empty()) http::append_field(out, "x-client-request-id", ex.record.client_request_id);
+    if (!content_type.empty()) http::append_field(out, "content-type", content_type);
+    if (form == BodyForm::length) http::append_field(out, "content-length", length);
+    if (form == BodyForm::chunked) out += "transfer-encoding: chunked\r\n";
+    if (form == BodyForm::until_close) ex.close_after = true;
+    out += "cache-control: private, no-store\r\nx-content-type-options: nosniff\r\n";
+    if (ex.limit) policy::append_limit_headers(out, *ex.limit, ex.limit->reset);
+    append_origin(out, ex);
+    append_timing(out, ex);
+    out += extra;
+    if (!ex.keep_alive()) out += "connection: close\r\n";
+    else if (ex.head.minor == 0) out += "connection: keep-alive\r\n";
+    out += "\r\n";
+    ex.record.status = status;
+    return out;
+}
+
+Task<void> send_complete(Exchange& ex, int status, std::string_view content_type, std::string_view body, std::string_view extra) {
+    const bool bodiless = status == 204 || status == 304;
+    const std::string head = make_head(ex, status, content_type, bodiless ? BodyForm::none : BodyForm::length, body.size(), extra);
+    net::Gather pieces;
+    pieces.add(head);
+    if (!ex.is_head() && !bodiless) pieces.add(body);
+    ex.answer_started = true;
+    ex.client.expire_hard_at(ex.client.now() + kWriteStall, "client write");
+    const bool sent = co_await ex.client.write(pieces);
+    ex.client.expire_never();
+    if (sent) {
+        ex.answer_complete = true;
+        ex.record.bytes_out += body.size();
+    } else {
+        ex.client_gone = true;
+    }
+}
+
+void record_error(Exchange& ex, const Error& error) {
+    ex.record.error = error.type;
+    ex.record.error_message = error.message;
+    ex.record.outcome = outcome_of(error.type);
+}
+
+void settle_request_body(Exchange& ex) {
+    if (ex.body_reader.complete()) return;
+    while (!ex.body_reader.next_now().empty()) {
+    }
+    if (!ex.body_reader.complete()) ex.close_after = true;
+}
+
+Task<void> send_error(Exchange& ex, const Error& error) {
+    record_error(ex, error);
+    if (ex.answer_started || ex.client_gone || ex.client.closed()) co_return;
+    if (error.close) ex.close_after = true;
+    settle_request_body(ex);
+    std::string extra;
+    api::append_retry_headers(extra, error);
+    const std::string body = api::error_body(error, ex.id.view());
+    co_await send_complete(ex, error.status, "application/json", body, extra);
+}
+
+Task<void> linger(net::Channel& client) {
+    client.shutdown_send();
+    client.expire_hard_at(Clock::now() + kLingerTime, "linger");
+    for (std::uint64_t dropped = 0; dropped < kLingerBytes;) {
+        dropped += client.data().size();
+        client.consume(client.data().size());
+        if (!co_await client.more()) break;
+    }
+    client.close();
+}
+
+} // namespace tollgate::exchange

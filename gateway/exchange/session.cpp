@@ -1,0 +1,113 @@
+#include "gateway/exchange/session.hpp"
+
+#include "gateway/api/errors.hpp"
+#include "gateway/base/log.hpp"
+#include "gateway/exchange/pipeline.hpp"
+#include "gateway/exchange/reply.hpp"
+#include "gateway/http/head_scanner.hpp"
+
+namespace tollgate::exchange {
+namespace {
+
+constexpr auto kHeadTime = std::chrono::seconds(10);
+constexpr auto kKeepAliveIdle = std::chrono::seconds(60);
+constexpr int kMaxRequests = 1000;                       // per connection, then Connection: close
+constexpr auto kMaxAge = std::chrono::hours(1);
+
+enum class HeadEnd : std::uint8_t { ready, closed, refused };
+
+// Head of one request, owned for as long as the request lives: its views point into `text`.
+struct ReceivedHead {
+    std::string text;
+    http::RequestHead head;
+    http::BadMessage refusal;
+};
+
+// The octets stay in the channel until the head is whole; from its first octet on a deadline runs (case 231).
+Task<HeadEnd> read_head(net::Channel& client, bool first, ReceivedHead& out) {
+    http::HeadScanner scanner(http::kRequestLimits);
+    client.expire_hard_at(client.now() + (first ? Duration(kHeadTime) : Duration(kKeepAliveIdle)), "idle");
+    bool begun = false;
+    for (;;) {
+        const std::string_view octets = client.data();
+        if (!octets.empty() && !begun) {
+            begun = true;
+            client.expire_softly_at(client.now() + kHeadTime, "request head");
+        }
+        const auto found = scanner.scan(octets);
+        if (!found) {
+            out.refusal = found.error();
+            co_return HeadEnd::refused;
+        }
+        if (*found) {
+            out.text.assign(octets.substr(scanner.leading(), **found - scanner.leading()));
+            client.consume(**found);
+            client.expire_never();
+            const auto parsed = http::parse_request_head(out.text, out.head);
+            if (parsed) co_return HeadEnd::ready;
+            out.refusal = parsed.error();
+            co_return HeadEnd::refused;
+        }
+        if (co_await client.more()) continue;
+        if (!client.expired() || client.closed() || !begun) co_return HeadEnd::closed;
+        out.refusal = http::BadMessage{408, "The request head did not arrive in time."};
+        co_return HeadEnd::refused;
+    }
+}
+
+// What never became a request still gets one answer and a log line; no octet after it is looked at.
+Task<void> refuse(WorkerState& worker, net::Channel& client, const http::BadMessage& refusal, const std::string& address) {
+    const http::RequestHead none;
+    Exchange ex(worker, client, none);
+    ex.record.client_address = address;
+    ex.close_after = true;
+    const Error error{.type = refusal.status == 413 || refusal.status == 414 || refusal.status == 431 ? ErrorType::caller_too_large
+                                                                                                    : ErrorType::caller_invalid_request,
+                      .status = refusal.status,
+                      .message = std::string(refusal.reason),
+                      .openai_type = "invalid_request_error",
+                      .retry = Retry::never,
+                      .close = true};
+    co_await send_error(ex, error);
+    finish_record(ex);
+}
+
+Task<void> serve_requests(WorkerState& worker, net::Channel& client, const std::string& address) {
+    ReceivedHead received;
+    const TimePoint opened = Clock::now();
+    for (int count = 1;; ++count) {
+        const HeadEnd end = co_await read_head(client, count == 1, received);
+        if (end == HeadEnd::closed) {
+            client.close();
+            co_return;
+        }
+        if (end == HeadEnd::refused) {
+            co_await refuse(worker, client, received.refusal, address);
+            break;
+        }
+        Exchange ex(worker, client, received.head);
+        ex.record.client_address = address;
+        ex.close_after = count >= kMaxRequests || ex.started - opened >= kMaxAge;
+        if (!co_await serve(ex)) {
+            if (!ex.answer_complete) { // broken off: the client must see that the answer is not whole
+                client.close();
+                co_return;
+            }
+            break;
+        }
+    }
+    co_await linger(client);
+}
+
+} // namespace
+
+Task<void> run_session(WorkerState& worker, net::ChannelPtr client, std::string address) {
+    try {
+        co_await serve_requests(worker, *client, address);
+    } catch (const std::exception& failure) {
+        log::error("a connection ended in an exception", {{"error", failure.what()}});
+    }
+    client->close();
+}
+
+} // namespace tollgate::exchange

@@ -1,0 +1,124 @@
+#include "gateway/exchange/upstream_request.hpp"
+
+#include "gateway/api/completions_via_chat.hpp"
+#include "gateway/base/text.hpp"
+#include "gateway/http/grammar.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace tollgate::exchange {
+namespace {
+
+// Query parameters that may carry a credential are never forwarded (case 259).
+bool is_credential(std::string_view name) {
+    static constexpr std::array<std::string_view, 6> kNames{"key", "api_key", "api-key", "apikey", "access_token", "token"};
+    return std::ranges::any_of(kNames, [&](std::string_view n) { return iequals(n, name); });
+}
+
+void append_query(std::string& out, std::string_view query) {
+    char separator = '?';
+    while (!query.empty()) {
+        const std::size_t end = query.find('&');
+        const auto parameter = query.substr(0, end);
+        if (!parameter.empty() && !is_credential(parameter.substr(0, parameter.find('=')))) {
+            out += separator;
+            out += parameter;
+            separator = '&';
+        }
+        if (end == std::string_view::npos) break;
+        query.remove_prefix(end + 1);
+    }
+}
+
+std::string_view accept_of(const Exchange& ex) {
+    if (ex.view.stream) return "text/event-stream";
+    return ex.route->typed && ex.route->operation != api::Operation::audio_speech ? "application/json" : "*/*";
+}
+
+void add_multipart(const Exchange& ex, std::string_view model, upstream::Payload& payload) {
+    const std::size_t offset = ex.multipart_model_offset;
+    const std::size_t after = offset + ex.multipart_model_length;
+    const bool replace = !model.empty() && model != ex.view.model && ex.multipart_model_length > 0;
+    const HeldBody& body = ex.body;
+    if (body.file < 0) {
+        const std::string_view all = body.memory;
+        if (!replace) return payload.pieces.add(all);
+        payload.pieces.add(all.substr(0, offset));
+        payload.pieces.add(model);
+        payload.pieces.add(all.substr(after));
+        return;
+    }
+    const auto range = [&](std::uint64_t from, std::uint64_t to) {
+        payload.segments.push_back({.text = {}, .file = body.file, .offset = from, .size = to - from});
+    };
+    if (!replace) return range(0, body.file_size);
+    range(0, offset);
+    payload.segments.push_back({.text = model});
+    range(after, body.file_size);
+}
+
+Result<void> add_json(const Exchange& ex, const upstream::Candidate* candidate, UpstreamRequest& out) {
+    const std::string_view body = ex.body.memory;
+    if (candidate != nullptr && candidate->via_chat) {
+        std::string with_model;
+        if (!ex.view.model_token.present()) with_model = api::insert_model(body, ex.model_name, ex.view.members);
+        auto chat = api::completions_to_chat_request(with_model.empty() ? body : std::string_view(with_model),
+                                                     candidate->model.empty() ? ex.model_name : candidate->model);
+        if (!chat) return fail(chat.error());
+        out.rewritten = std::move(*chat);
+        out.payload.pieces.add(out.rewritten);
+        return {};
+    }
+    const bool in_path = ex.route->model == api::ModelIn::path;
+    if (candidate == nullptr || (!in_path && (candidate->model.empty() || candidate->model == ex.view.model))) {
+        out.payload.pieces.add(body);
+        return {};
+    }
+    const std::string& model = candidate->model.empty() ? ex.model_name : candidate->model;
+    if (!ex.view.model_token.present()) {
+        out.rewritten = api::insert_model(body, model, ex.view.members);
+        out.payload.pieces.add(out.rewritten);
+        return {};
+    }
+    append_json_string(out.rewritten, model);
+    const api::Pieces pieces = api::splice_model(body, ex.view.model_token, out.rewritten);
+    out.payload.pieces.add(pieces.before);
+    out.payload.pieces.add(pieces.model);
+    out.payload.pieces.add(pieces.after);
+    return {};
+}
+
+} // namespace
+
+Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider& provider, const upstream::Candidate* candidate,
+                                    std::size_t api_key, UpstreamRequest& out) {
+    const bool multipart = ex.content_type.starts_with("multipart/");
+    if (multipart) {
+        add_multipart(ex, candidate == nullptr ? std::string_view() : std::string_view(candidate->model), out.payload);
+    } else if (!ex.body.memory.empty()) {
+        if (auto ok = add_json(ex, candidate, out); !ok) return ok;
+    }
+    std::string& head = out.head;
+    head.reserve(640);
+    head += ex.head.method;
+    head += ' ';
+    head += provider.path_prefix;
+    head += candidate != nullptr && candidate->via_chat ? std::string_view("/chat/completions") : std::string_view(ex.match->upstream_path());
+    append_query(head, ex.head.query);
+    head += " HTTP/1.1\r\n";
+    head += provider.host_line;
+    head += provider.credential_lines[api_key % provider.credential_lines.size()].reveal();
+    http::append_field(head, "Accept", accept_of(ex));
+    head += "Accept-Encoding: identity\r\nUser-Agent: tollgate/" TOLLGATE_VERSION "\r\nVia: 1.1 ";
+    head += ex.worker.shared.pseudonym;
+    head += "\r\n";
+    if (const auto beta = ex.head.find("openai-beta"); beta && http::is_field_value(*beta)) http::append_field(head, "OpenAI-Beta", *beta);
+    const std::uint64_t size = out.payload.size();
+    if (size > 0) http::append_field(head, "Content-Type", ex.content_type);
+    if (size > 0 || ex.method == api::Method::post) http::append_field(head, "Content-Length", size);
+    head += "\r\n";
+    return {};
+}
+
+} // namespace tollgate::exchange

@@ -1,0 +1,24 @@
+// The request to the provider, built from nothing: no field of the client's is copied, a few are re-made (reliability
+// §5.6). Pure apart from reading the exchange.
+#pragma once
+
+#include "gateway/base/error.hpp"
+#include "gateway/exchange/exchange.hpp"
+#include "gateway/upstream/attempt.hpp"
+
+#include <string>
+
+namespace tollgate::exchange {
+
+// Head and payload for one candidate. The payload references `rewritten` and the exchange's body: keep both.
+struct UpstreamRequest {
+    std::string head; // holds the provider's key: never log it
+    std::string rewritten;
+    upstream::Payload payload;
+};
+
+// `candidate` is null for routes without a model. `api_key` selects one of the provider's keys.
+[[nodiscard]] Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider& provider,
+                                                  const upstream::Candidate* candidate, std::size_t api_key, UpstreamRequest& out);
+
+} // namespace tollgate::exchange

@@ -1,0 +1,148 @@
+#include "gateway/exchange/worker.hpp"
+
+#include "gateway/base/log.hpp"
+#include "gateway/exchange/session.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+#include <fmt/chrono.h>
+
+namespace tollgate::exchange {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr auto kHandshakeTime = std::chrono::seconds(10);
+
+// Ends a TLS handshake that takes too long.
+class HandshakeGuard final : public Deadline {
+  public:
+    explicit HandshakeGuard(DeadlineList& list) : Deadline(list) { expire_at(Clock::now() + kHandshakeTime, "TLS handshake"); }
+    net::Abortable* running = nullptr;
+
+  private:
+    void on_expired() override {
+        if (running != nullptr) running->abort();
+    }
+};
+
+std::string date_line(WallTime now) {
+    return fmt::format("date: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", fmt::gmtime(WallClock::to_time_t(now)));
+}
+
+} // namespace
+
+Worker::Worker(Shared& shared, SnapshotPtr snapshot, net::TlsContext tls)
+    : guard_(io_.get_executor()), state_(std::make_unique<WorkerState>(io_, shared, std::move(snapshot))), tls_(std::move(tls)),
+      listener_(io_, [this](net::TcpSocket socket, std::string address) { accepted(std::move(socket), std::move(address)); }), timer_(io_),
+      counters_(shared.registry) {
+    state_->date_line = date_line(WallClock::now());
+}
+
+Worker::~Worker() {
+    join();
+}
+
+std::expected<void, std::string> Worker::listen(const config::Endpoint& endpoint) {
+    return listener_.open(endpoint.host, endpoint.port, true);
+}
+
+void Worker::start() {
+    if (state_->redis) state_->redis->start();
+    listener_.start();
+    asio::co_spawn(io_, tick(), asio::detached);
+    thread_ = std::thread([this] {
+        for (;;) {
+            try {
+                io_.run();
+                return;
+            } catch (const std::exception& failure) {
+                log::error("an exception reached the event loop", {{"error", failure.what()}});
+            }
+        }
+    });
+}
+
+void Worker::use(SnapshotPtr snapshot, net::TlsContext tls) {
+    asio::post(io_, [this, next = std::move(snapshot), context = std::move(tls)]() mutable {
+        state_->use(std::move(next));
+        tls_ = std::move(context);
+    });
+}
+
+void Worker::stop_accepting() {
+    asio::post(io_, [this] {
+        listener_.close();
+        state_->deadlines.expire_clock("idle");
+    });
+}
+
+void Worker::terminate() {
+    asio::post(io_, [this] {
+        listener_.close();
+        stopping_ = true;
+        timer_.cancel();
+        if (state_->redis) state_->redis->stop();
+        state_->pool.close_all();
+        state_->deadlines.terminate_all();
+        state_->flush_log();
+        guard_.reset();
+    });
+}
+
+void Worker::join() {
+    if (thread_.joinable()) thread_.join();
+}
+
+void Worker::accepted(net::TcpSocket socket, std::string address) {
+    auto& shared = state_->shared;
+    auto& shard = state_->metrics.shard();
+    if (shared.connections.fetch_add(1, std::memory_order_relaxed) >= state_->snapshot->config.listen.max_connections) {
+        shared.connections.fetch_sub(1, std::memory_order_relaxed);
+        shard.add(counters_.refused);
+        return; // the socket closes here
+    }
+    shard.add(counters_.accepted);
+    shard.add(counters_.connections, 1);
+    sessions_.fetch_add(1, std::memory_order_relaxed);
+    asio::co_spawn(io_, serve(std::move(socket), std::move(address)), [this](const std::exception_ptr& failure) {
+        if (failure) log::error("a connection ended in an exception");
+        sessions_.fetch_sub(1, std::memory_order_relaxed);
+        state_->shared.connections.fetch_sub(1, std::memory_order_relaxed);
+        state_->metrics.shard().add(counters_.connections, -1);
+    });
+}
+
+Task<net::ChannelPtr> Worker::secure(net::TcpSocket socket) {
+    if (!tls_) co_return std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), state_->blocks, state_->deadlines);
+    HandshakeGuard guard(state_->deadlines);
+    auto handshake = co_await net::tls_accept(std::move(socket), tls_, &guard.running);
+    state_->metrics.shard().add(handshake.transport ? counters_.tls_ok : counters_.tls_failed);
+    if (!handshake.transport) co_return nullptr;
+    co_return std::make_shared<net::Channel>(std::move(handshake.transport), state_->blocks, state_->deadlines);
+}
+
+Task<void> Worker::serve(net::TcpSocket socket, std::string address) {
+    auto channel = co_await secure(std::move(socket));
+    if (channel) co_await run_session(*state_, std::move(channel), std::move(address));
+}
+
+Task<void> Worker::tick() {
+    boost::system::error_code ignored;
+    TimePoint due = Clock::now();
+    while (!stopping_) {
+        due = std::max(due + kTick, Clock::now());
+        timer_.expires_at(due);
+        co_await timer_.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, ignored));
+        const TimePoint now = Clock::now();
+        state_->metrics.shard().observe(counters_.loop_lag, std::max(Duration::zero(), now - due));
+        state_->deadlines.tick(now);
+        state_->date_line = date_line(WallClock::now());
+        state_->flush_log();
+        counters_.publish(state_->metrics.shard(), state_->responses.stats(), state_->redis ? &state_->redis->stats() : nullptr);
+    }
+}
+
+} // namespace tollgate::exchange

@@ -1,0 +1,54 @@
+// One worker: an io_context of its own, its thread, its listener, its state. Everything it owns is touched from that
+// thread only; the rest of the process talks to it through post().
+#pragma once
+
+#include "gateway/exchange/worker_counters.hpp"
+#include "gateway/exchange/worker_state.hpp"
+#include "gateway/net/listener.hpp"
+#include "gateway/net/tls.hpp"
+
+#include <boost/asio/executor_work_guard.hpp>
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <thread>
+
+namespace tollgate::exchange {
+
+class Worker {
+  public:
+    Worker(Shared& shared, SnapshotPtr snapshot, net::TlsContext tls);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    [[nodiscard]] std::expected<void, std::string> listen(const config::Endpoint& endpoint);
+    void start(); // the thread
+
+    // From any thread.
+    void use(SnapshotPtr snapshot, net::TlsContext tls);
+    void stop_accepting();  // closes the listener and the idle connections
+    void terminate();       // ends every connection now; the thread ends when all are gone
+    void join();
+    [[nodiscard]] unsigned sessions() const noexcept { return sessions_.load(std::memory_order_relaxed); }
+
+  private:
+    void accepted(net::TcpSocket socket, std::string address);
+    Task<void> serve(net::TcpSocket socket, std::string address);
+    Task<net::ChannelPtr> secure(net::TcpSocket socket);
+    Task<void> tick();
+
+    asio::io_context io_{1};
+    asio::executor_work_guard<Executor> guard_;
+    std::unique_ptr<WorkerState> state_;
+    net::TlsContext tls_;
+    net::Listener listener_;
+    net::SteadyTimer timer_;
+    std::atomic<unsigned> sessions_{0};
+    bool stopping_ = false;
+    std::thread thread_;
+    WorkerCounters counters_;
+};
+
+} // namespace tollgate::exchange

@@ -1,0 +1,99 @@
+// What the whole process shares, what one worker owns, and the immutable snapshot every request reads once.
+#pragma once
+
+#include "cache/memory_cache.hpp"
+#include "cache/redis/client.hpp"
+#include "cache/store.hpp"
+#include "config/config.hpp"
+#include "gateway/api/answer_view.hpp"
+#include "gateway/api/request_view.hpp"
+#include "gateway/base/crypto.hpp"
+#include "gateway/base/request_id.hpp"
+#include "gateway/exchange/object_store.hpp"
+#include "gateway/net/resolver.hpp"
+#include "gateway/upstream/attempt.hpp"
+#include "gateway/upstream/catalog.hpp"
+#include "gateway/upstream/pool.hpp"
+#include "metrics/access_log.hpp"
+#include "metrics/request_metrics.hpp"
+#include "policy/directory.hpp"
+#include "policy/limiter.hpp"
+
+#include <atomic>
+#include <memory>
+#include <random>
+#include <string>
+
+namespace tollgate::exchange {
+
+// One configuration, compiled. Requests hold it until they end; a reload makes a new one.
+struct Snapshot {
+    config::Config config;
+    std::shared_ptr<const upstream::Catalog> catalog;
+    policy::Directory directory;
+    std::shared_ptr<const metrics::Vocabulary> vocabulary;
+};
+using SnapshotPtr = std::shared_ptr<const Snapshot>;
+
+// Keys derived from the master secret, one per purpose (R22).
+struct DerivedKeys {
+    crypto::Digest pepper;
+    crypto::Digest cache_mac;
+    crypto::Digest cache_seal;
+};
+
+// Thread-safe services; they outlive the workers.
+struct Shared {
+    Shared(const config::Config& config, DerivedKeys derived, ObjectStore& object_store, metrics::LogSink& sink, metrics::Registry& metrics_registry)
+        : keys(derived), cache(config.cache.memory), objects(object_store), access_log(sink), registry(metrics_registry) {}
+
+    DerivedKeys keys;
+    policy::Limiter limiter;
+    cache::MemoryCache cache;
+    net::Resolver resolver;
+    ObjectStore& objects;
+    metrics::LogSink& access_log;
+    metrics::Registry& registry;
+    std::atomic<std::uint64_t> held_bytes{0};  // request octets in memory
+    std::atomic<unsigned> connections{0};      // on the api listener
+    std::atomic<bool> draining{false};         // answers carry Connection: close, readiness is off
+    std::string pseudonym;                     // in Via: "tollgate-3f9a1c"
+};
+
+// Owned by one worker, touched only from its thread.
+struct WorkerState {
+    WorkerState(asio::io_context& context, Shared& process, SnapshotPtr initial);
+
+    asio::io_context& io;
+    Shared& shared;
+    SnapshotPtr snapshot;
+    DeadlineList deadlines;
+    net::BlockPool blocks;
+    upstream::Pool pool;
+    api::RequestReader request_reader;
+    api::AnswerReader answer_reader;
+    crypto::Hmac cache_mac;
+    RequestIds request_ids;
+    std::minstd_rand random;
+    metrics::RequestMetrics metrics;
+    metrics::Gauge streams_open;
+    std::unique_ptr<redis::Client> redis; // null without Redis
+    cache::ResponseStore responses;
+    std::string log_lines; // access-log lines of this tick
+    std::uint32_t log_line_count = 0;
+    std::string date_line; // "date: …\r\n", refreshed by the tick
+    std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
+
+    void use(SnapshotPtr next); // a reload: later requests see it, running ones keep theirs
+    void observe_connect(std::uint32_t provider_index, const net::DialTimes& times);
+    void flush_log();
+
+    struct ConnectHistograms {
+        metrics::Histogram dns, tcp, tls;
+    };
+    std::vector<ConnectHistograms> connect_histograms; // by provider index
+
+    [[nodiscard]] upstream::Surroundings surroundings() { return {io, blocks, deadlines, shared.resolver, pool}; }
+};
+
+} // namespace tollgate::exchange

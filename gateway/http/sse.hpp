@@ -1,0 +1,53 @@
+// Server-sent events cut out of an octet stream, sans-I/O: any segmentation gives the same events (case 307).
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace tollgate::http {
+
+inline constexpr std::size_t kMaxSseEvent = 1024 * 1024;
+
+// Finds where events end: a blank line, with LF, CR or CRLF line ends in any mixture (WHATWG HTML §9.2.6).
+class SseSplitter {
+  public:
+    // Calls on_event(std::string_view) for every event completed by `octets`, with its blank line. False once an event
+    // exceeds kMaxSseEvent: the stream must be abandoned.
+    template <class OnEvent>
+    [[nodiscard]] bool feed(std::string_view octets, OnEvent&& on_event) {
+        while (!octets.empty()) {
+            const std::size_t n = scan(octets);
+            const bool complete = complete_;
+            if (!pending_.empty() || !complete) {
+                if (pending_.size() + n > kMaxSseEvent) return false;
+                pending_.append(octets.substr(0, n));
+                if (complete) {
+                    on_event(std::string_view(pending_));
+                    pending_.clear();
+                }
+            } else {
+                on_event(octets.substr(0, n));
+            }
+            octets.remove_prefix(n);
+        }
+        return true;
+    }
+    // Octets of an unfinished event are waiting.
+    [[nodiscard]] bool mid_event() const noexcept { return !pending_.empty(); }
+
+  private:
+    // Length of the octets up to and including the end of the current event, or all of them; sets complete_.
+    std::size_t scan(std::string_view octets) noexcept;
+
+    std::string pending_;
+    bool line_empty_ = true;  // nothing on the current line yet
+    bool any_line_ = false;   // the current event has a non-empty line
+    bool after_cr_ = false;   // a following LF belongs to the same line end
+    bool complete_ = false;
+};
+
+// The event's data: its data lines joined with LF. A single line is returned as a view into `event`.
+[[nodiscard]] std::string_view sse_data(std::string_view event, std::string& scratch);
+
+} // namespace tollgate::http

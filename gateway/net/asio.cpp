@@ -1,0 +1,3 @@
+// Asio compiled once: every other file sees declarations only (BOOST_ASIO_SEPARATE_COMPILATION).
+#include <boost/asio/impl/src.hpp>
+#include <boost/asio/ssl/impl/src.hpp>

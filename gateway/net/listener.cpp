@@ -1,0 +1,84 @@
+#include "gateway/net/listener.hpp"
+
+#include "gateway/base/log.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+namespace tollgate::net {
+namespace {
+
+using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+
+constexpr auto kBackOff = std::chrono::milliseconds(100); // B19: an exhausted accept completes at once, forever
+constexpr int kBacklog = 4096;
+
+std::expected<void, std::string> bind_to(Acceptor& acceptor, const std::string& host, std::uint16_t port, bool shared) {
+    ErrorCode error;
+    const auto address = asio::ip::make_address(host, error);
+    if (error) return std::unexpected(host + " is not an address");
+    const asio::ip::tcp::endpoint endpoint(address, port);
+    acceptor.open(endpoint.protocol(), error);
+    if (!error) acceptor.set_option(Acceptor::reuse_address(true), error);
+    if (!error && shared) acceptor.set_option(ReusePort(true), error);
+    if (!error) acceptor.bind(endpoint, error);
+    if (!error) acceptor.listen(kBacklog, error);
+    if (error) return std::unexpected("cannot listen on " + host + ":" + std::to_string(port) + ": " + error.message());
+    return {};
+}
+
+} // namespace
+
+struct Listener::State {
+    State(asio::io_context& io, OnAccept handler) : acceptor(io), timer(io), on_accept(std::move(handler)) {}
+    Acceptor acceptor;
+    SteadyTimer timer;
+    OnAccept on_accept;
+    bool closed = false;
+};
+
+std::expected<void, std::string> probe_endpoint(const std::string& host, std::uint16_t port) {
+    asio::io_context io(1);
+    Acceptor acceptor(io);
+    return bind_to(acceptor, host, port, false);
+}
+
+Listener::Listener(asio::io_context& io, OnAccept on_accept) : io_(io), state_(std::make_shared<State>(io, std::move(on_accept))) {}
+
+std::expected<void, std::string> Listener::open(const std::string& host, std::uint16_t port, bool shared) {
+    return bind_to(state_->acceptor, host, port, shared);
+}
+
+void Listener::start() {
+    asio::co_spawn(io_, accept_loop(state_), asio::detached);
+}
+
+void Listener::close() {
+    ErrorCode ignored;
+    state_->closed = true;
+    state_->acceptor.close(ignored);
+    state_->timer.cancel();
+}
+
+Task<void> Listener::accept_loop(std::shared_ptr<State> state) {
+    auto& io = static_cast<asio::io_context&>(state->acceptor.get_executor().context());
+    while (!state->closed) {
+        TcpSocket socket(io);
+        asio::ip::tcp::endpoint peer;
+        ErrorCode error;
+        co_await state->acceptor.async_accept(socket, peer, asio::redirect_error_t<UseTask>(UseTask{}, error));
+        if (state->closed) co_return;
+        if (!error) {
+            state->on_accept(std::move(socket), peer.address().to_string());
+            continue;
+        }
+        if (error == asio::error::connection_aborted) continue;
+        log::warning("accepting a connection failed", {{"error", error.message()}});
+        state->timer.expires_after(kBackOff);
+        co_await state->timer.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, error));
+    }
+}
+
+} // namespace tollgate::net

@@ -1,0 +1,26 @@
+// TLS contexts (reliability §5.7): 1.2 and 1.3, verification on, nothing optional left at its default.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace tollgate::net {
+
+using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
+
+// Certificate chain and key in PEM. Error: which file and why.
+[[nodiscard]] std::expected<TlsContext, std::string> server_context(const std::string& cert_file, const std::string& key_file);
+
+// Verifies chain and host name. `ca_file` adds trust anchors; empty: the system's only.
+[[nodiscard]] std::expected<TlsContext, std::string> client_context(const std::string& ca_file);
+
+// Proves, in memory, that a client context refuses a certificate that no anchor vouches for, and one for another name.
+// An error text means that verification is broken and the process must not start (B17).
+[[nodiscard]] std::expected<void, std::string> verify_self_test();
+
+} // namespace tollgate::net

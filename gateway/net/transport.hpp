@@ -1,0 +1,62 @@
+// Octets in and out, TCP or TLS: the only seam between the proxy and the stream types, whose templates stay in
+// transport.cpp. All members on the thread of the io_context.
+#pragma once
+
+#include "gateway/base/task.hpp"
+#include "gateway/net/buffers.hpp"
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <memory>
+
+namespace boost::asio::ssl {
+class context;
+}
+
+namespace tollgate::net {
+
+using TcpSocket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+using ErrorCode = boost::system::error_code;
+
+// Receives the completion of a read. Held by the operation, so it lives until the completion ran.
+class ReadSink {
+  public:
+    virtual ~ReadSink() = default;
+    virtual void on_read(ErrorCode error, std::size_t n) = 0;
+};
+
+class Transport {
+  public:
+    virtual ~Transport() = default;
+
+    // One read may be outstanding; it completes with at least one octet or an error, never inside this call.
+    virtual void start_read(asio::mutable_buffer into, std::shared_ptr<ReadSink> sink) = 0;
+
+    // Writes what the kernel takes now and returns its size; would_block is not an error (0 octets).
+    virtual std::size_t try_write(std::span<const asio::const_buffer> pieces, ErrorCode& error) = 0;
+    // Writes everything that is left, waiting as needed. One write at a time; a read may be outstanding.
+    virtual Task<ErrorCode> write_rest(Gather& pieces) = 0;
+
+    virtual void shutdown_send() noexcept = 0;
+    // Ends every outstanding operation with operation_aborted. Idempotent.
+    virtual void close() noexcept = 0;
+    [[nodiscard]] virtual int native_handle() noexcept = 0;
+};
+
+[[nodiscard]] std::unique_ptr<Transport> make_tcp(TcpSocket socket);
+
+// Handshakes; the caller keeps the deadline by closing `socket_guard` (the pointer is valid until the task ends).
+struct TlsHandshake {
+    std::unique_ptr<Transport> transport; // null on failure
+    ErrorCode error;
+};
+class Abortable {
+  public:
+    virtual ~Abortable() = default;
+    virtual void abort() noexcept = 0;
+};
+// `slot` points at what to abort while the handshake runs and is null afterwards.
+Task<TlsHandshake> tls_accept(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, Abortable** slot);
+Task<TlsHandshake> tls_connect(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, std::string host, Abortable** slot);
+
+} // namespace tollgate::net

@@ -1,0 +1,87 @@
+#include "gateway/reload.hpp"
+
+#include "metrics/families.hpp"
+
+#include <algorithm>
+#include <exception>
+
+namespace tollgate {
+namespace {
+
+std::shared_ptr<const metrics::Vocabulary> vocabulary_of(const upstream::Catalog& catalog, const policy::Directory& directory) {
+    auto vocabulary = std::make_shared<metrics::Vocabulary>();
+    vocabulary->models.emplace_back("other");
+    for (const auto& model : catalog.models()) vocabulary->models.push_back(model->name);
+    for (const auto& provider : catalog.providers()) vocabulary->upstreams.push_back(provider->name);
+    for (const auto& principal : directory.principals()) {
+        vocabulary->keys.push_back({principal.key_id, principal.team, principal.key_alias});
+        if (std::ranges::find(vocabulary->teams, principal.team) == vocabulary->teams.end()) vocabulary->teams.push_back(principal.team);
+    }
+    for (const auto& model : catalog.models()) {
+        for (const auto& candidate : model->candidates) vocabulary->pairs.push_back({model->index, candidate.provider->index});
+    }
+    return vocabulary;
+}
+
+bool same(const config::Endpoint& a, const config::Endpoint& b) {
+    return a.host == b.host && a.port == b.port;
+}
+bool same(const std::optional<config::Endpoint>& a, const std::optional<config::Endpoint>& b) {
+    return a.has_value() == b.has_value() && (!a || same(*a, *b));
+}
+bool same(const config::Redis& a, const config::Redis& b) {
+    return a.url.reveal() == b.url.reveal() && a.prefix == b.prefix && a.timeout == b.timeout && a.use_cache == b.use_cache;
+}
+
+} // namespace
+
+std::expected<Compiled, std::string> compile(config::Config config, const std::vector<policy::StoredKey>& stored, exchange::Shared& shared) {
+    Compiled out;
+    auto catalog = upstream::Catalog::build(config);
+    if (!catalog) return std::unexpected(catalog.error());
+    if (config.listen.tls) {
+        auto context = net::server_context(config.listen.tls->cert, config.listen.tls->key);
+        if (!context) return std::unexpected(context.error());
+        out.tls = std::move(*context);
+    }
+    try {
+        policy::Directory directory(config, stored, shared.limiter, shared.keys.pepper, Clock::now());
+        auto vocabulary = vocabulary_of(**catalog, directory);
+        out.snapshot = std::make_shared<const exchange::Snapshot>(
+            exchange::Snapshot{std::move(config), std::move(*catalog), std::move(directory), std::move(vocabulary)});
+    } catch (const std::exception& failure) {
+        return std::unexpected(failure.what());
+    }
+    return out;
+}
+
+void announce(const exchange::Snapshot& snapshot, metrics::Registry& registry) {
+    using metrics::Family;
+    metrics::register_vocabulary(registry, *snapshot.vocabulary);
+    registry.set_info(Family::config_info, {{snapshot.config.hash}});
+    double disabled = 0;
+    for (const auto& principal : snapshot.directory.principals()) disabled += principal.disabled ? 1 : 0;
+    const double active = static_cast<double>(snapshot.directory.principals().size()) - disabled;
+    registry.gauge_source(Family::keys, {"active"}, [active] { return active; });
+    registry.gauge_source(Family::keys, {"disabled"}, [disabled] { return disabled; });
+}
+
+std::vector<std::string> needs_restart(const config::Config& running, const config::Config& loaded) {
+    std::vector<std::string> changed;
+    const auto note = [&](bool equal, const char* name) {
+        if (!equal) changed.emplace_back(name);
+    };
+    note(same(running.listen.api, loaded.listen.api), "listen.api");
+    note(same(running.listen.metrics, loaded.listen.metrics), "listen.metrics");
+    note(same(running.listen.admin, loaded.listen.admin), "listen.admin");
+    note(running.listen.workers == loaded.listen.workers, "listen.workers");
+    note(running.listen.tls.has_value() == loaded.listen.tls.has_value(), "listen.tls");
+    note(running.store_path == loaded.store_path, "store.path");
+    note(running.master_secret.reveal() == loaded.master_secret.reveal(), "secrets.master");
+    note(running.redis.has_value() == loaded.redis.has_value() && (!running.redis || same(*running.redis, *loaded.redis)), "redis");
+    note(running.cache.memory == loaded.cache.memory, "cache.memory");
+    note(running.access_log.path == loaded.access_log.path, "access_log.path");
+    return changed;
+}
+
+} // namespace tollgate

@@ -1,0 +1,113 @@
+#include "gateway/upstream/catalog.hpp"
+
+#include "gateway/base/text.hpp"
+#include "gateway/net/tls.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace tollgate::upstream {
+namespace {
+
+// The credential and the pinned fields are written once at load; the request writer only copies the line.
+std::vector<Secret> credential_lines(const config::Provider& from) {
+    std::vector<Secret> lines;
+    for (const Secret& key : from.api_keys) {
+        std::string line = fmt::format("Authorization: Bearer {}\r\n", key.reveal());
+        if (!from.organization.empty()) line += fmt::format("OpenAI-Organization: {}\r\n", from.organization);
+        if (!from.project.empty()) line += fmt::format("OpenAI-Project: {}\r\n", from.project);
+        lines.emplace_back(line);
+        std::ranges::fill(line, '\0');
+    }
+    return lines;
+}
+
+std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config::Provider& from, std::uint32_t index) {
+    auto provider = std::make_unique<Provider>();
+    provider->name = from.name;
+    provider->index = index;
+    provider->target = net::Target{from.host, from.port, from.is_private, nullptr};
+    if (from.https) {
+        auto context = net::client_context(from.ca_file);
+        if (!context) return std::unexpected(fmt::format("provider \"{}\": {}", from.name, context.error()));
+        provider->target.tls = std::move(*context);
+    }
+    provider->pool_key = fmt::format("{}://{}:{}#{}#{}", from.https ? "https" : "http", from.host, from.port, from.ca_file, from.is_private);
+    provider->path_prefix = from.path_prefix;
+    const bool default_port = from.port == (from.https ? 443 : 80);
+    const std::string authority = from.host.find(':') == std::string::npos ? from.host : fmt::format("[{}]", from.host);
+    provider->host_line = default_port ? fmt::format("Host: {}\r\n", authority) : fmt::format("Host: {}:{}\r\n", authority, from.port);
+    provider->credential_lines = credential_lines(from);
+    return provider;
+}
+
+std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index, const std::vector<std::unique_ptr<Provider>>& providers) {
+    auto model = std::make_unique<Model>();
+    model->name = from.name;
+    model->index = index;
+    model->timeouts = from.timeouts;
+    model->cache = from.cache;
+    for (const config::Upstream& upstream : from.upstreams) {
+        Candidate candidate;
+        const auto provider = std::ranges::find_if(providers, [&](const auto& p) { return p->name == upstream.provider; });
+        if (provider == providers.end()) continue; // refused by the loader
+        candidate.provider = provider->get();
+        candidate.model = upstream.model;
+        append_json_string(candidate.quoted_model, upstream.model);
+        candidate.weight = upstream.weight;
+        candidate.order = upstream.order;
+        candidate.via_chat = upstream.via == config::Via::chat;
+        const auto place = std::ranges::upper_bound(model->candidates, candidate.order, {}, &Candidate::order);
+        model->candidates.insert(place, std::move(candidate));
+    }
+    for (const Candidate& candidate : model->candidates)
+        model->identity += fmt::format("{}/{}{};", candidate.provider->name, candidate.model, candidate.via_chat ? "+chat" : "");
+    return model;
+}
+
+} // namespace
+
+std::expected<std::shared_ptr<const Catalog>, std::string> Catalog::build(const config::Config& config) {
+    auto catalog = std::make_shared<Catalog>();
+    for (const auto& [name, from] : config.providers) {
+        auto provider = make_provider(from, static_cast<std::uint32_t>(catalog->providers_.size()));
+        if (!provider) return std::unexpected(provider.error());
+        for (const std::string& group : from.default_for) catalog->groups_.emplace(group, provider->get());
+        catalog->providers_.push_back(std::move(*provider));
+    }
+    for (const auto& [name, from] : config.models) {
+        auto model = make_model(from, static_cast<std::uint32_t>(catalog->models_.size() + 1), catalog->providers_);
+        if (name.find('*') != std::string::npos) {
+            const auto length = [](const Model* m) { return m->name.size(); };
+            const auto place = std::ranges::upper_bound(catalog->patterns_, name.size(), std::greater(), length);
+            catalog->patterns_.insert(place, model.get());
+        } else {
+            catalog->exact_.emplace(name, model.get());
+            catalog->names_.push_back(name);
+        }
+        for (const std::string& alias : from.aliases) {
+            catalog->exact_.emplace(alias, model.get());
+            catalog->names_.push_back(alias);
+        }
+        catalog->models_.push_back(std::move(model));
+    }
+    std::ranges::sort(catalog->names_);
+    return catalog;
+}
+
+std::optional<Resolved> Catalog::find(std::string_view name) const {
+    if (const auto exact = exact_.find(name); exact != exact_.end()) return Resolved{exact->second, false};
+    for (const Model* model : patterns_)
+        if (wildcard_match(model->name, name)) return Resolved{model, true};
+    return std::nullopt;
+}
+
+const Provider* Catalog::for_group(std::string_view group) const {
+    if (const auto named = groups_.find(group); named != groups_.end()) return named->second;
+    const auto any = groups_.find(std::string_view("*"));
+    return any == groups_.end() ? nullptr : any->second;
+}
+
+} // namespace tollgate::upstream

@@ -1,0 +1,125 @@
+#include "metrics/request_metrics.hpp"
+
+#include "metrics/request_handles.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace tollgate::metrics {
+
+struct RequestMetrics::Impl {
+    Impl(Registry& registry, Shard own_shard) : handles(registry), shard(std::move(own_shard)) {}
+
+    void count_operation(const RequestRecord& record, std::uint32_t model);
+    void count_principal(const RequestRecord& record, std::uint32_t model);
+    void count_attempts(const RequestRecord& record, std::uint32_t model);
+    void count_interruption(const RequestRecord& record);
+
+    RequestHandles handles;
+    Shard shard;
+};
+
+namespace {
+
+std::size_t attempts_of(const RequestRecord& record) {
+    return std::min(record.attempt_count, kMaxAttempts);
+}
+
+// Whose end of the stream gave up; empty if the outcome is no interruption.
+std::string_view interrupted_side(Outcome outcome) {
+    switch (outcome) {
+    case Outcome::client_cancelled: return "client";
+    case Outcome::upstream_error: return "upstream";
+    case Outcome::gateway_error: return "gateway";
+    case Outcome::success:
+    case Outcome::client_error:
+    case Outcome::rejected: return {};
+    }
+    return {};
+}
+
+} // namespace
+
+void RequestMetrics::Impl::count_operation(const RequestRecord& record, std::uint32_t model) {
+    const OperationHandles& operation = handles.operation(record.operation);
+    shard.add(operation.in_flight, -1);
+    shard.observe(operation.request_body, record.bytes_in);
+    shard.observe(operation.response_body, record.bytes_out);
+    shard.observe(operation.overhead[record.stream ? 1 : 0],
+                  std::max(record.total - record.upstream, Duration::zero()));
+    shard.add(operation.clients[static_cast<std::size_t>(parse_user_agent(record.user_agent).family)]);
+    if (record.max_gap) shard.observe(operation.max_gap, *record.max_gap);
+
+    const ModelHandles& of_model = handles.model(record.operation, model, record.stream);
+    shard.add(of_model.outcomes[static_cast<std::size_t>(record.outcome)]);
+    shard.observe(of_model.duration, record.total);
+    if (record.stream && record.first_token) shard.observe(of_model.first_token, *record.first_token);
+    if (record.outcome != Outcome::success) shard.add(handles.error(record, model));
+}
+
+void RequestMetrics::Impl::count_principal(const RequestRecord& record, std::uint32_t model) {
+    if (record.key_id.empty()) return;
+    const auto outcome = static_cast<std::size_t>(view_outcome(record.outcome));
+    shard.add(handles.key(record)[outcome]);
+    shard.add(handles.team(record, model)[outcome]);
+}
+
+void RequestMetrics::Impl::count_attempts(const RequestRecord& record, std::uint32_t model) {
+    const std::size_t count = attempts_of(record);
+    for (std::size_t i = 0; i < count; ++i) {
+        const AttemptRecord& attempt = record.attempts[i];
+        const std::uint32_t upstream = handles.upstream_index(attempt);
+        shard.add(handles.attempt(attempt, upstream, model, record.stream));
+        const bool last = i + 1 == count;
+        if (!last) shard.add(handles.retry(attempt, upstream));
+        const PairHandles& pair = handles.pair(upstream, model);
+        shard.observe(pair.duration, attempt.duration);
+        if (record.stream && attempt.first_token) shard.observe(pair.first_token, *attempt.first_token);
+        if (!last) continue;
+        // A cache hit has no attempt: its tokens were billed once before.
+        if (record.input_tokens) shard.add(pair.input_tokens, *record.input_tokens);
+        if (record.output_tokens) shard.add(pair.output_tokens, *record.output_tokens);
+    }
+}
+
+// A stream that broke after its 2xx head: the status alone would call it a success.
+void RequestMetrics::Impl::count_interruption(const RequestRecord& record) {
+    const std::size_t count = attempts_of(record);
+    const std::string_view side = interrupted_side(record.outcome);
+    if (!record.stream || record.status / 100 != 2 || side.empty() || count == 0) return;
+    std::string_view reason = record.error ? to_string(*record.error) : kUnclassified;
+    if (record.outcome == Outcome::client_cancelled) reason = to_string(ErrorType::caller_cancelled);
+    shard.add(handles.interruption(handles.upstream_index(record.attempts[count - 1]), side, reason));
+}
+
+RequestMetrics::RequestMetrics(Registry& registry, Shard shard)
+    : impl_(std::make_unique<Impl>(registry, std::move(shard))) {}
+RequestMetrics::~RequestMetrics() = default;
+
+void RequestMetrics::use(std::shared_ptr<const Vocabulary> vocabulary) {
+    impl_->handles.use(std::move(vocabulary));
+}
+
+void RequestMetrics::started(std::string_view operation) {
+    if (!operation.empty()) impl_->shard.add(impl_->handles.operation(operation).in_flight, 1);
+}
+
+void RequestMetrics::record(const RequestRecord& record) {
+    impl_->shard.add(impl_->handles.http(record));
+    if (record.operation.empty()) return;
+    const std::uint32_t model = impl_->handles.model_index(record);
+    impl_->count_operation(record, model);
+    impl_->count_principal(record, model);
+    impl_->count_attempts(record, model);
+    impl_->count_interruption(record);
+    if (record.cache == CacheResult::bypass && !record.cache_reason.empty()) {
+        impl_->shard.add(impl_->handles.bypass(record.cache_reason));
+    }
+    if (!record.limit_scope.empty()) impl_->shard.add(impl_->handles.limit(record.limit_scope));
+}
+
+Shard& RequestMetrics::shard() noexcept {
+    return impl_->shard;
+}
+
+} // namespace tollgate::metrics

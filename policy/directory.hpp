@@ -1,0 +1,68 @@
+// Key → Principal, and the one question asked before every upstream attempt: may(principal, route, model).
+#pragma once
+
+#include "gateway/base/secret.hpp"
+#include "policy/key_index.hpp"
+#include "policy/limiter.hpp"
+#include "policy/principal.hpp"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tollgate::policy {
+
+// Keys the store made (first start); the secret itself is never kept.
+struct StoredKey {
+    std::string id;
+    std::string team;
+    std::string sha256; // lower-case hex of SHA-256(secret)
+};
+
+// `tg_<8 public id>_<32 base62><6 base62 CRC32>` (design §8). Random from the system.
+struct GeneratedKey {
+    std::string id;     // "k_<8 public id>"
+    std::string secret; // shown once
+};
+[[nodiscard]] GeneratedKey generate_key();
+// False only for text that starts like a generated key and fails its checksum: a typo, refused without a lookup.
+[[nodiscard]] bool plausible_key(std::string_view presented) noexcept;
+[[nodiscard]] std::string sha256_hex(std::string_view secret);
+
+// Immutable after construction; any thread may read. Principals stay where they are as long as the Directory lives.
+class Directory {
+  public:
+    // pepper: HKDF(master, "key-pepper/v1"). Throws std::invalid_argument, with text for the operator, if two keys
+    // share an id or a secret, a key has no usable secret, or a stored key's team is gone; `limiter` is untouched then.
+    // A team or org without an entry is taken with defaults: no limits, no allow-list, org "default"; an empty team is
+    // "default".
+    Directory(const config::Config& config, const std::vector<StoredKey>& stored, Limiter& limiter,
+              const std::array<std::uint8_t, 32>& pepper, TimePoint now);
+
+    // Constant work for unknown, disabled and expired keys: same message, same cost (R1). Presented text of more
+    // than 256 octets is refused without hashing. A key is expired from the second `expires` on.
+    [[nodiscard]] Result<const Principal*> authenticate(std::string_view presented, std::chrono::sys_seconds now) const;
+
+    [[nodiscard]] const std::vector<Principal>& principals() const; // principals()[i].index == i
+
+  private:
+    Secret pepper_;
+    std::vector<Principal> principals_;
+    KeyIndex index_;
+};
+
+// May this principal use this model on this route group (empty group: stateless route)? Both allow-lists must agree. An
+// empty model is not judged. Groups that spend outside the request path are refused for keys with a model list (design
+// §8). Errors: 403 policy_model_blocked with up to five allowed models nearest in name (of `known`), or
+// policy_access_denied.
+[[nodiscard]] Result<void> may(const Principal& principal, std::string_view route_group, std::string_view model,
+                               const std::vector<std::string>& known);
+
+// The names in `known` both allow-lists permit, in their order; patterns (`ft:*`) are not models and are left out.
+[[nodiscard]] std::vector<std::string> visible_models(const Principal& principal,
+                                                      const std::vector<std::string>& known);
+
+} // namespace tollgate::policy
