@@ -13,7 +13,8 @@ std::vector<std::string_view> names_of(const std::map<std::string, Provider>& pr
 
 void check_upstream(const Value& section, const Config& config, Sink& sink) {
     const auto* const provider = section.get<std::string>("provider");
-    if (provider == nullptr || config.providers.contains(*provider)) return;
+    // Without any provider that is the mistake to report.
+    if (provider == nullptr || config.providers.empty() || config.providers.contains(*provider)) return;
     const std::vector<std::string_view> known = names_of(config.providers);
     sink.add(Code::unknown_provider, section.place_of("provider"),
              fmt::format("provider `{}` is not defined", quotable(*provider)),

@@ -113,11 +113,12 @@ std::vector<Diagnostic> Sink::take() {
 }
 
 std::string_view nearest(std::string_view text, std::span<const std::string_view> candidates) {
-    std::size_t limit = std::max<std::size_t>(1, text.size() / 3);
+    // Two letters swapped are a distance of two, and the commonest slip.
+    std::size_t limit = text.size() < 4 ? 1 : std::max<std::size_t>(2, text.size() / 3);
     std::string_view best;
     for (const std::string_view candidate : candidates) {
         const std::size_t distance = edit_distance(text, candidate, limit);
-        if (distance > limit || candidate.empty() || distance >= candidate.size()) continue;
+        if (distance > limit || distance * 2 > candidate.size()) continue;
         best = candidate;
         if (distance == 0) break;
         limit = distance - 1;

@@ -271,12 +271,13 @@ const Rule& find_rule(std::string_view name) noexcept {
 }
 
 bool obeys(const Rule& rule, std::string_view text) noexcept {
-    if (text.size() < rule.shortest || text.size() > rule.longest) return false;
+    std::size_t characters = 0;
     for (const char c : text) {
         const auto octet = static_cast<unsigned char>(c);
         if (rule.letters.empty() ? octet < 0x20 || octet == 0x7F : !in_class(rule.letters, c)) return false;
+        if ((octet & 0xC0U) != 0x80U) ++characters;
     }
-    return true;
+    return characters >= rule.shortest && characters <= rule.longest;
 }
 
 std::vector<std::string_view> words(std::string_view constraint) {

@@ -34,7 +34,7 @@ struct Row {
     std::string_view constraint; // by type: numbers "min..max" or "word|min..max"; choice "a|b"; text and named: a
                                  // rule's name; list "nonempty"
     std::string_view description;
-    bool required = false;  // for lists and named maps: and not empty
+    bool required = false;    // for lists and named maps: and not empty
     std::string_view later{}; // choice: words of a later version, "*" = every other word
 };
 

@@ -70,6 +70,16 @@ std::size_t orphan_cut(std::string_view line) {
     return end > start && (rest == ":" || rest.starts_with(": ")) ? line.size() : start;
 }
 
+// A URL with a user: what follows its `//` is a password or belongs to one.
+std::size_t userinfo_cut(std::string_view line) {
+    for (std::size_t at = line.find("://"); at != std::string_view::npos; at = line.find("://", at + 1)) {
+        const std::size_t start = at + 3;
+        const std::size_t end = std::min(line.find_first_of(" \t\"'", start), line.size());
+        if (line.substr(start, end - start).find('@') != std::string_view::npos) return start;
+    }
+    return line.size();
+}
+
 std::size_t credential_cut(std::string_view line) {
     std::size_t start = 0;
     while (start < line.size()) {
@@ -118,7 +128,7 @@ void Mask::cut(int line, std::size_t column) {
 
 std::string_view Mask::visible(int number) const {
     const std::string_view line = lines_[number];
-    std::size_t shown = credential_cut(line);
+    std::size_t shown = std::min(credential_cut(line), userinfo_cut(line));
     if (!parsed_) shown = std::min({shown, lexical_cut(line), orphan_cut(line)});
     if (const auto at = cuts_.find(number); at != cuts_.end()) shown = std::min(shown, at->second);
     return line.substr(0, shown);

@@ -37,7 +37,7 @@ Excerpt excerpt(std::string_view whole, std::string_view visible, const Diagnost
     const auto column = static_cast<std::size_t>(std::max(diagnostic.mark.column, 1)) - 1;
     const std::size_t start = std::min(column, visible.size());
     const std::size_t end = std::min(start + std::max<std::size_t>(diagnostic.length, 1), visible.size());
-    std::size_t from = start > kWidest / 2 ? start - kWidest / 2 : 0;
+    std::size_t from = visible.size() > kWidest && start > kWidest / 2 ? start - kWidest / 2 : 0;
     while (from > 0 && is_continuation(visible[from])) --from;
     std::size_t to = std::min(visible.size(), from + kWidest);
     while (to < visible.size() && is_continuation(visible[to])) ++to;

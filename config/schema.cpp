@@ -112,11 +112,13 @@ void SchemaWriter::integer(const Row& row) {
     json_.raw_member("minimum", std::to_string(parse_integer(range.low).value_or(0)));
     json_.raw_member("maximum", std::to_string(parse_integer(range.high).value_or(0)));
     json_.close('}');
-    json_.item();
-    json_.open('{');
-    json_.member("type", "string");
-    json_.member("pattern", range.word ? fmt::format("^({}|[0-9]+[kM])$", *range.word) : "^[0-9]+[kM]$");
-    json_.close('}');
+    if (range.low != range.high) {
+        json_.item();
+        json_.open('{');
+        json_.member("type", "string");
+        json_.member("pattern", range.word ? fmt::format("^({}|[0-9]+[kM])$", *range.word) : "^[0-9]+[kM]$");
+        json_.close('}');
+    }
     reference();
     json_.close(']');
 }

@@ -57,6 +57,12 @@ std::string wanted(const Row& row) {
     return {};
 }
 
+std::vector<std::string_view> leaves(const std::vector<const Row*>& rows) {
+    std::vector<std::string_view> out;
+    for (const Row* const row : rows) out.push_back(leaf(row->path));
+    return out;
+}
+
 class Validator {
   public:
     Validator(const Environment& environment, Sink& sink) : environment_(environment), sink_(sink) {}
@@ -118,13 +124,18 @@ void Validator::walk(const Node& node, Value& value) {
 void Validator::section(const Node& node, Value& value) {
     const std::vector<const Row*> rows = children(value.row->path);
     for (const Member& member : node.members) section_member(member, rows, value);
+    const std::vector<std::string_view> names = leaves(rows);
     for (const Row* const row : rows) {
-        if (!row->required) continue;
-        const auto is_it = [&](const Member& member) { return member.name == leaf(row->path); };
-        if (std::ranges::any_of(node.members, is_it)) continue;
+        const std::string_view name = leaf(row->path);
+        // A misspelt key was reported as such; its absence is the same mistake.
+        const auto is_it = [&](const Member& member) {
+            const bool known = std::ranges::find(names, member.name) != names.end();
+            return member.name == name || (!known && nearest(member.name, names) == name);
+        };
+        if (!row->required || std::ranges::any_of(node.members, is_it)) continue;
         const std::string where = value.path.empty() ? "the file" : "`" + value.path + "`";
-        sink_.add(Code::missing_key, value.place, fmt::format("{} has no `{}`", where, leaf(row->path)),
-                  {{}, fmt::format("{}: {}", leaf(row->path), row->description)});
+        sink_.add(Code::missing_key, value.place, fmt::format("{} has no `{}`", where, name),
+                  {{}, fmt::format("{}: {}", name, row->description)});
     }
 }
 
@@ -164,8 +175,7 @@ void Validator::unknown_key(const Member& member, const std::vector<const Row*>&
                    "remove it: a setting that does nothing would be worse"});
         return;
     }
-    std::vector<std::string_view> allowed;
-    for (const Row* const row : rows) allowed.push_back(leaf(row->path));
+    const std::vector<std::string_view> allowed = leaves(rows);
     std::string label = did_you_mean(member.name, allowed);
     if (label.empty()) label = belongs(member.name, value.row->path);
     const std::string in = value.path.empty() ? "at the top level" : fmt::format("in `{}`", value.path);
@@ -269,7 +279,7 @@ void Validator::convert(const Node& node, const std::string& text, Value& value,
     }
     case Type::date: {
         const auto parsed = parse_date(text);
-        if (!parsed) return refuse(Code::bad_date, value, shown, {"want " + parsed.error(), {}});
+        if (!parsed) return refuse(Code::bad_date, value, shown, {parsed.error(), {}});
         value.data = *parsed;
         value.valid = true;
         return;

@@ -118,7 +118,7 @@ Parsed<Endpoint> parse_endpoint(std::string_view text) {
 }
 
 Parsed<std::chrono::sys_seconds> parse_date(std::string_view text) {
-    const std::unexpected<std::string> wrong("2027-01-31 or 2027-01-31T12:00:00Z");
+    const std::unexpected<std::string> wrong("write 2027-01-31 or 2027-01-31T12:00:00Z");
     const std::optional<int> year = digits(text, 4);
     if (!year || !skip(text, '-')) return wrong;
     const std::optional<int> month = digits(text, 2);

@@ -46,16 +46,53 @@ json::array* data_of(json::value& list) {
     return data == nullptr ? nullptr : data->if_array();
 }
 
+bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) noexcept {
+    return std::ranges::find(names, name) != names.end();
+}
+
+// The caller's own data: an id in there refers to nothing at the provider.
+bool is_opaque(std::string_view name) noexcept {
+    return is_one_of(name, {"metadata", "parameters", "schema", "arguments"});
+}
+
 void collect_ids(const json::value& value, std::string_view name, std::vector<std::string>& out) {
     if (const json::object* object = value.if_object()) {
-        for (const auto& [key, member] : *object) collect_ids(member, {key.data(), key.size()}, out);
+        // An item of `input` that stands for a stored one: said so, or nothing but an id.
+        const json::string* type = string_member(value, "type");
+        const json::string* id = string_member(value, "id");
+        if (id != nullptr && (object->size() == 1 ? name.empty() : type != nullptr && view(*type) == "item_reference"))
+            out.emplace_back(view(*id));
+        for (const auto& [key, member] : *object) {
+            const std::string_view inner(key.data(), key.size());
+            // `conversation` is an id or an object with one.
+            if (!is_opaque(inner)) collect_ids(member, name == "conversation" && inner == "id" ? name : inner, out);
+        }
     } else if (const json::array* array = value.if_array()) {
-        // Elements inherit the array's name for `file_ids` only: under any other name a string is no id.
-        const std::string_view inherited = name == "file_ids" ? name : std::string_view{};
+        // Elements inherit the name of an array of ids only: under any other name a string is no id.
+        const std::string_view inherited = is_one_of(name, {"file_ids", "vector_store_ids"}) ? name : std::string_view{};
         for (const json::value& element : *array) collect_ids(element, inherited, out);
     } else if (const json::string* text = value.if_string()) {
-        if (name.ends_with("file_id") || name == "file_ids" || name == "training_file" || name == "validation_file")
+        if (name.ends_with("file_id") || is_one_of(name, {"file_ids", "training_file", "validation_file", "vector_store_ids",
+                                                          "previous_response_id", "conversation"}))
             out.emplace_back(view(*text));
+    }
+}
+
+// Files the provider made for an object: results of batches and fine-tuning jobs, the file of a completed upload.
+void collect_made(const json::value& value, std::vector<std::string>& out) {
+    for (const std::string_view name : {"output_file_id", "error_file_id"}) {
+        if (const json::string* id = string_member(value, name); id != nullptr && is_id(view(*id))) out.emplace_back(view(*id));
+    }
+    const json::object* object = value.if_object();
+    if (object == nullptr) return;
+    if (const json::value* file = object->if_contains("file")) {
+        if (const json::string* id = string_member(*file, "id"); id != nullptr && is_id(view(*id))) out.emplace_back(view(*id));
+    }
+    const json::value* results = object->if_contains("result_files");
+    const json::array* list = results == nullptr ? nullptr : results->if_array();
+    if (list == nullptr) return;
+    for (const json::value& element : *list) {
+        if (const json::string* id = element.if_string(); id != nullptr && is_id(view(*id))) out.emplace_back(view(*id));
     }
 }
 
@@ -113,6 +150,15 @@ std::optional<std::string> created_id(std::string_view body) {
     return std::string(view(*id));
 }
 
+std::optional<std::string> created_response_id(std::string_view event_data) {
+    json::monotonic_resource memory;
+    const auto root = parse_object(event_data, &memory);
+    const json::value* response = root ? root->as_object().if_contains("response") : nullptr;
+    const json::string* id = response == nullptr ? nullptr : string_member(*response, "id");
+    if (id == nullptr || !is_id(view(*id))) return std::nullopt;
+    return std::string(view(*id));
+}
+
 std::vector<std::string> referenced_ids(std::string_view body) {
     json::monotonic_resource memory;
     std::vector<std::string> out;
@@ -120,6 +166,18 @@ std::vector<std::string> referenced_ids(std::string_view body) {
     std::ranges::sort(out);
     const auto repeated = std::ranges::unique(out);
     out.erase(repeated.begin(), repeated.end());
+    return out;
+}
+
+std::vector<std::string> made_file_ids(std::string_view body) {
+    json::monotonic_resource memory;
+    std::vector<std::string> out;
+    auto root = parse_object(body, &memory);
+    if (!root) return out;
+    collect_made(*root, out);
+    if (const json::array* data = data_of(*root)) {
+        for (const json::value& element : *data) collect_made(element, out);
+    }
     return out;
 }
 

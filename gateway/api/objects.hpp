@@ -17,9 +17,14 @@ namespace tollgate::api {
 
 // `id` of a created object, if the body is a JSON object with a clean string id ([A-Za-z0-9_.:-]{1,128}).
 [[nodiscard]] std::optional<std::string> created_id(std::string_view body);
-// Every file id a body refers to (input_file_id, file_ids, training_file, output_file_id …): values of members whose
-// name ends in file_id or is training_file/validation_file, and elements of file_ids.
+// The same for an event of a responses stream: `response.id`.
+[[nodiscard]] std::optional<std::string> created_response_id(std::string_view event_data);
+// Every stored object a body refers to: values of members whose name ends in file_id or is training_file,
+// validation_file, previous_response_id or conversation (also its `id`), elements of file_ids and vector_store_ids. What
+// is the caller's own data (metadata, schemas, arguments) is not looked at.
 [[nodiscard]] std::vector<std::string> referenced_ids(std::string_view body);
+// Files the provider made on behalf of the object, or of each object in data[], that an answer describes.
+[[nodiscard]] std::vector<std::string> made_file_ids(std::string_view body);
 // Keeps the elements of data[] whose id `keep` accepts; fixes first_id/last_id. Nothing if the body is not such a list.
 [[nodiscard]] std::optional<std::string> filter_list(std::string_view body,
                                                      const std::function<bool(std::string_view)>& keep);

@@ -2,42 +2,39 @@
 
 namespace tollgate {
 
+// Firing may resume coroutines that destroy any entry. What is to fire is moved to a list of its own first, from which
+// a destroyed entry unlinks itself, and each goes back before it fires; nothing is held across the call.
+template <class Pick, class Fire>
+void DeadlineList::fire_each(Pick pick, Fire fire) {
+    List firing;
+    for (auto entry = list_.begin(); entry != list_.end();) {
+        Deadline& deadline = *entry++;
+        if (!pick(deadline)) continue;
+        list_.erase(list_.iterator_to(deadline));
+        firing.push_back(deadline);
+    }
+    while (!firing.empty()) {
+        Deadline& deadline = firing.front();
+        firing.pop_front();
+        list_.push_back(deadline);
+        deadline.at_ = kNever;
+        deadline.expired_ = true;
+        fire(deadline);
+    }
+}
+
 void DeadlineList::tick(TimePoint now) {
     now_ = now;
-    // on_expired may resume coroutines that destroy any entry, so nothing is held across the call: the walk restarts
-    // after each firing. Firing clears the deadline, so every pass makes progress.
-    for (bool fired = true; fired;) {
-        fired = false;
-        for (Deadline& entry : list_) {
-            if (entry.at_ > now) continue;
-            entry.at_ = kNever;
-            entry.expired_ = true;
-            entry.on_expired();
-            fired = true;
-            break;
-        }
-    }
+    fire_each([now](const Deadline& entry) { return entry.at_ <= now; }, [](Deadline& entry) { entry.on_expired(); });
 }
 
 void DeadlineList::expire_clock(std::string_view clock) {
-    for (Deadline& entry : list_)
-        if (entry.at_ != kNever && entry.clock_ == clock) entry.at_ = TimePoint::min();
-    tick(Clock::now());
+    fire_each([clock](const Deadline& entry) { return entry.at_ != kNever && entry.clock_ == clock; },
+              [](Deadline& entry) { entry.on_expired(); });
 }
 
 void DeadlineList::terminate_all() {
-    for (Deadline& entry : list_) entry.terminating_ = true;
-    for (bool found = true; found;) {
-        found = false;
-        for (Deadline& entry : list_) {
-            if (!entry.terminating_) continue;
-            entry.terminating_ = false;
-            entry.expired_ = true;
-            entry.on_terminate();
-            found = true;
-            break;
-        }
-    }
+    fire_each([](const Deadline&) { return true; }, [](Deadline& entry) { entry.on_terminate(); });
 }
 
 } // namespace tollgate

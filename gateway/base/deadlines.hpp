@@ -40,7 +40,6 @@ class Deadline : public boost::intrusive::list_base_hook<boost::intrusive::link_
     TimePoint at_ = kNever;
     std::string_view clock_;
     bool expired_ = false;
-    bool terminating_ = false;
 };
 
 class DeadlineList {
@@ -55,6 +54,8 @@ class DeadlineList {
 
   private:
     friend class Deadline;
+    template <class Pick, class Fire>
+    void fire_each(Pick pick, Fire fire);
     using List = boost::intrusive::list<Deadline, boost::intrusive::constant_time_size<false>>;
     List list_;
     TimePoint now_ = Clock::now();

@@ -72,6 +72,16 @@ bool fits(const cache::Entry& entry, const CacheControl& control, WallTime now) 
     return !control.min_fresh || entry.expires - now >= seconds(*control.min_fresh);
 }
 
+Task<cache::EntryPtr> ask_redis(Exchange& ex, WallTime now) {
+    const TimePoint asked = Clock::now();
+    auto found = co_await ex.worker.responses.get(ex.cache.key, now);
+    if (ex.worker.redis) {
+        ex.worker.metrics.shard().observe(ex.worker.redis_lookup, Clock::now() - asked);
+        ex.worker.metrics.shard().observe(ex.worker.redis_latency, Clock::now() - asked);
+    }
+    co_return std::move(found.entry);
+}
+
 } // namespace
 
 Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
@@ -86,11 +96,10 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
         ex.cache_status = control.no_cache ? "tollgate; fwd=request" : "tollgate; fwd=miss";
         if (!control.no_cache) {
             const WallTime now = WallClock::now();
+            const TimePoint asked = Clock::now();
             cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
-            if (!entry) {
-                auto found = co_await ex.worker.responses.get(ex.cache.key, now);
-                entry = std::move(found.entry);
-            }
+            ex.worker.metrics.shard().observe(ex.worker.memory_lookup, Clock::now() - asked);
+            if (!entry) entry = co_await ask_redis(ex, now);
             if (entry && fits(*entry, control, now)) {
                 ex.record.cache = metrics::CacheResult::hit;
                 co_return entry;

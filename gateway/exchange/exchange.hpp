@@ -97,6 +97,7 @@ struct Exchange {
     bool close_after = false;      // the connection does not serve another request
     TimePoint upstream_wait_started{};
     std::string upstream_request_id;
+    std::string error_message;     // what record.error_message views
 
     // Provider keys are used in turn, except for stored objects, which live in the first key's account.
     [[nodiscard]] std::size_t api_key_turn() const noexcept {

@@ -64,11 +64,14 @@ class AttemptScope {
         *record_ = metrics::AttemptRecord{};
         record_->upstream = provider.name;
         record_->upstream_index = provider.index;
+        if (provider.index < ex_.worker.provider_metrics.size()) active_ = ex_.worker.provider_metrics[provider.index].active;
+        ex_.worker.metrics.shard().add(active_, 1);
     }
     ~AttemptScope() {
         head_arrived();
         record_->duration = Clock::now() - started_;
         record_->cancelled = ex_.client_gone;
+        ex_.worker.metrics.shard().add(active_, -1);
     }
     AttemptScope(const AttemptScope&) = delete;
     AttemptScope& operator=(const AttemptScope&) = delete;
@@ -85,6 +88,7 @@ class AttemptScope {
     Exchange& ex_;
     TimePoint started_;
     metrics::AttemptRecord* record_;
+    metrics::Gauge active_;
     bool counted_ = false;
 };
 

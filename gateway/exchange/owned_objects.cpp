@@ -65,6 +65,15 @@ Task<Result<void>> run_on_store(Exchange& ex, std::function<policy::Store::Resul
     co_return Result<void>();
 }
 
+// What the provider made for an object of the team belongs to the team. Nothing to claim is the usual case.
+Task<void> claim_made_files(Exchange& ex, const upstream::Provider& provider, const std::string& body) {
+    for (std::string& id : api::made_file_ids(body)) {
+        std::string shown = id;
+        auto done = co_await own_object(ex, provider, std::move(id), "files");
+        if (!done) log::warning("a result file could not be given to its team", {{"object", shown}, {"team", ex.principal->team}});
+    }
+}
+
 Task<Result<std::string>> filter_to_team(Exchange& ex, std::string body) {
     Ids ids = api::list_ids(body);
     const OwnedOutcome outcome = co_await ask_store(ex, std::move(ids));
@@ -119,12 +128,20 @@ Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, 
     co_return done;
 }
 
+bool changes_ownership(const Exchange& ex) noexcept {
+    const api::State state = ex.route->state;
+    if (state == api::State::none) return creates_stored_response(ex);
+    return state != api::State::object || !ex.route->pattern.ends_with("/content");
+}
+
 Task<Result<std::string>> apply_ownership(Exchange& ex, const upstream::Provider& provider, std::string body) {
     const api::State state = ex.route->state;
     if (state == api::State::list) {
         auto filtered = co_await filter_to_team(ex, std::move(body));
-        co_return filtered;
+        if (!filtered) co_return fail(filtered.error());
+        body = std::move(*filtered);
     }
+    if (state == api::State::list || state == api::State::object) co_await claim_made_files(ex, provider, body);
     if (state == api::State::create || creates_stored_response(ex)) {
         auto id = api::created_id(body);
         std::string group(ex.route->group.empty() ? kStoredGroup : ex.route->group);

@@ -16,6 +16,9 @@ Task<Result<void>> check_ownership(Exchange& ex);
 // Returns the body to send.
 Task<Result<std::string>> apply_ownership(Exchange& ex, const upstream::Provider& provider, std::string body);
 
+// The answer's body must be seen whole because it changes, or is changed by, who owns what.
+[[nodiscard]] bool changes_ownership(const Exchange& ex) noexcept;
+
 // A stored response is an object too: true if this answer creates one that the caller may come back to.
 [[nodiscard]] bool creates_stored_response(const Exchange& ex) noexcept;
 Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, std::string id, std::string group);

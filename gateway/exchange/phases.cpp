@@ -105,6 +105,13 @@ Result<void> route(Exchange& ex) {
     ex.record.method = method_label(ex.method);
     ex.record.client_request_id = client_request_id(ex.head);
     ex.record.user_agent = ex.head.find("user-agent").value_or("");
+    if (ex.head.find("via").value_or("").find(ex.worker.shared.pseudonym) != std::string_view::npos) {
+        return fail(Error{.type = ErrorType::gateway_internal,
+                          .status = 508,
+                          .message = "This request has passed through this gateway before: an upstream points back at it.",
+                          .openai_type = "server_error",
+                          .retry = Retry::never});
+    }
     if (ex.method == api::Method::other) {
         const bool known = ex.head.method == "TRACE" || ex.head.method == "CONNECT";
         return fail(caller_error(known ? 405 : 501, ErrorType::caller_invalid_request, "This method is not served here."));
@@ -194,7 +201,10 @@ Result<void> authorize(Exchange& ex) {
 }
 
 Result<void> admit(Exchange& ex) {
-    return judge(ex, ex.worker.shared.limiter.admit(*ex.principal, Clock::now()));
+    const TimePoint before = Clock::now();
+    auto admission = ex.worker.shared.limiter.admit(*ex.principal, before);
+    ex.worker.metrics.shard().observe(ex.worker.limit_check, Clock::now() - before);
+    return judge(ex, std::move(admission));
 }
 
 } // namespace tollgate::exchange

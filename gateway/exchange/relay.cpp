@@ -83,7 +83,7 @@ Task<Result<void>> relay_transformed(Plan& plan, const upstream::Candidate* cand
         if (!converted) co_return fail(converted.error());
         *body = std::move(*converted);
     }
-    if (ex.route->state != api::State::none || creates_stored_response(ex)) {
+    if (changes_ownership(ex)) {
         auto owned = co_await apply_ownership(ex, plan.provider, std::move(*body));
         if (!owned) co_return fail(owned.error());
         *body = std::move(*owned);
@@ -175,12 +175,21 @@ Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate
     if (candidate != nullptr && candidate->via_chat) converter.emplace(ex.model_name);
     std::string converted;
     std::optional<Error> conversion_error;
+    std::optional<std::string> response_id;
+    const bool owns = creates_stored_response(ex) && ex.route->operation == api::Operation::responses;
+    bool owned = !owns;
+    const auto find_id = [&](std::string_view event) {
+        std::string scratch;
+        if (!owned && !response_id) response_id = api::created_response_id(http::sse_data(event, scratch));
+    };
     const auto convert = [&](std::string_view event) {
         auto out = converter->event(event);
         if (out) converted += *out;
         else if (!conversion_error) conversion_error = out.error();
     };
-    const std::function<void(std::string_view)> on_event = converter ? std::function<void(std::string_view)>(convert) : nullptr;
+    std::function<void(std::string_view)> on_event;
+    if (converter) on_event = convert;
+    else if (owns) on_event = find_id;
     Outlet outlet(ex, 200, kEventStream, std::nullopt, plan.extra);
     ex.worker.metrics.shard().add(ex.worker.streams_open, 1);
     Result<void> result;
@@ -197,6 +206,15 @@ Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate
             auto error = conversion_error ? *conversion_error : bad_answer(plan.provider.name, "an event that is too large");
             result = co_await end_broken(plan, outlet, tap, std::move(error));
             break;
+        }
+        if (response_id && !owned) {
+            // Before the client learns the id, so that it can come back to it at once.
+            owned = true;
+            auto done = co_await own_object(ex, plan.provider, *response_id, "stored");
+            if (!done) {
+                result = co_await end_broken(plan, outlet, tap, done.error());
+                break;
+            }
         }
         const bool done = tap.terminated() && ex.route->operation != api::Operation::responses;
         last = done || reader.complete();
@@ -251,7 +269,7 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
         auto result = co_await relay_stream(plan, candidate);
         co_return result;
     }
-    if (is_json(type) && (via_chat || ex.route->state != api::State::none || creates_stored_response(ex))) {
+    if (is_json(type) && (via_chat || changes_ownership(ex))) {
         auto result = co_await relay_transformed(plan, candidate);
         co_return result;
     }

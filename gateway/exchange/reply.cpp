@@ -85,7 +85,8 @@ Task<void> send_complete(Exchange& ex, int status, std::string_view content_type
 
 void record_error(Exchange& ex, const Error& error) {
     ex.record.error = error.type;
-    ex.record.error_message = error.message;
+    ex.error_message = error.message;
+    ex.record.error_message = ex.error_message;
     ex.record.outcome = outcome_of(error.type);
 }
 

@@ -28,13 +28,13 @@ Error bad_request(int status, std::string message, std::string_view code = {}) {
                  .close = true};
 }
 
+bool is_multipart(const Exchange& ex) {
+    return ex.content_type.starts_with("multipart/");
+}
+
 std::uint64_t cap_of(const Exchange& ex) {
-    switch (ex.route->body) {
-    case api::BodyKind::json: return ex.snapshot->config.body.json;
-    case api::BodyKind::multipart: return ex.snapshot->config.body.multipart;
-    case api::BodyKind::none: return kUntypedBody;
-    }
-    return kUntypedBody;
+    if (is_multipart(ex)) return ex.snapshot->config.body.multipart;
+    return ex.route->body == api::BodyKind::none ? kUntypedBody : ex.snapshot->config.body.json;
 }
 
 Error too_large(const Exchange& ex) {
@@ -112,7 +112,7 @@ Result<void> keep(Exchange& ex, std::string_view piece) {
     HeldBody& body = ex.body;
     const auto& caps = ex.snapshot->config.body;
     if (body.size() + piece.size() > cap_of(ex)) return fail(too_large(ex));
-    if (body.file < 0 && ex.route->body == api::BodyKind::multipart && body.memory.size() + piece.size() > kMultipartInMemory) {
+    if (body.file < 0 && is_multipart(ex) && body.memory.size() + piece.size() > kMultipartInMemory) {
         body.file = open_unlinked();
         if (body.file < 0 || !write_all(body.file, body.memory)) return fail(overloaded());
         body.file_size = body.memory.size();
@@ -159,7 +159,7 @@ Result<void> admit_body(Exchange& ex) {
     if (auto ok = check_type(ex); !ok) return ok;
     if (framing != http::Framing::length) return {};
     if (ex.head.content_length > cap_of(ex)) return fail(too_large(ex));
-    if (ex.route->body != api::BodyKind::multipart && !ex.held.grow_to(ex.head.content_length, ex.snapshot->config.body.held))
+    if (!is_multipart(ex) && !ex.held.grow_to(ex.head.content_length, ex.snapshot->config.body.held))
         return fail(overloaded());
     return {};
 }
@@ -171,10 +171,10 @@ Task<Result<void>> read_body(Exchange& ex) {
         interim.add("HTTP/1.1 100 Continue\r\n\r\n");
         if (!co_await ex.client.write(interim)) co_return fail(broken(ex));
     }
-    if (ex.head.framing == http::Framing::length && ex.route->body != api::BodyKind::multipart)
+    if (ex.head.framing == http::Framing::length && !is_multipart(ex))
         ex.body.memory.reserve(static_cast<std::size_t>(ex.head.content_length) + api::RequestReader::padding());
     std::optional<api::MultipartScanner> scanner;
-    if (ex.content_type.starts_with("multipart/"))
+    if (is_multipart(ex))
         scanner.emplace(*api::multipart_boundary(*ex.head.find("content-type")));
     const TimePoint begun = Clock::now();
     while (!ex.body_reader.complete()) {

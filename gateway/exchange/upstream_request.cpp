@@ -108,7 +108,8 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     append_query(head, ex.head.query);
     head += " HTTP/1.1\r\n";
     head += provider.host_line;
-    head += provider.credential_lines[api_key % provider.credential_lines.size()].reveal();
+    const auto& credentials = provider.credential_lines;
+    if (!credentials.empty()) head += credentials[api_key % credentials.size()].reveal();
     http::append_field(head, "Accept", accept_of(ex));
     head += "Accept-Encoding: identity\r\nUser-Agent: tollgate/" TOLLGATE_VERSION "\r\nVia: 1.1 ";
     head += ex.worker.shared.pseudonym;

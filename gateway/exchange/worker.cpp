@@ -141,6 +141,7 @@ Task<void> Worker::tick() {
         state_->deadlines.tick(now);
         state_->date_line = date_line(WallClock::now());
         state_->flush_log();
+        state_->publish_connections();
         counters_.publish(state_->metrics.shard(), state_->responses.stats(), state_->redis ? &state_->redis->stats() : nullptr);
     }
 }

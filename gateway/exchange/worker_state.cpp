@@ -21,6 +21,10 @@ std::uint32_t seed() {
 WorkerState::WorkerState(asio::io_context& context, Shared& process, SnapshotPtr initial)
     : io(context), shared(process), snapshot(std::move(initial)), cache_mac(process.keys.cache_mac), random(seed()),
       metrics(process.registry, process.registry.make_shard()), streams_open(process.registry.gauge(metrics::Family::streams_open, {})),
+      limit_check(process.registry.histogram(metrics::Family::limit_check_duration_seconds, {})),
+      memory_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"memory"})),
+      redis_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"redis"})),
+      redis_latency(process.registry.histogram(metrics::Family::store_duration_seconds, {"redis", "get"})),
       redis(make_redis(context, snapshot->config)),
       responses(process.cache, redis.get(), process.keys.cache_seal, snapshot->config.redis ? snapshot->config.redis->prefix : "tg:",
                 snapshot->config.cache.max_entry) {
@@ -30,21 +34,32 @@ WorkerState::WorkerState(asio::io_context& context, Shared& process, SnapshotPtr
 void WorkerState::use(SnapshotPtr next) {
     snapshot = std::move(next);
     metrics.use(snapshot->vocabulary);
-    connect_histograms.clear();
+    for (ProviderMetrics& old : provider_metrics) metrics.shard().add(old.idle, -old.idle_published);
+    provider_metrics.clear();
     for (const auto& provider : snapshot->catalog->providers()) {
         const auto phase = [&](std::string_view name) {
             return shared.registry.histogram(metrics::Family::upstream_connect_duration_seconds, {provider->name, name});
         };
-        connect_histograms.push_back({phase("dns"), phase("tcp"), phase("tls")});
+        const auto open = [&](std::string_view state) { return shared.registry.gauge(metrics::Family::upstream_connections, {provider->name, state}); };
+        provider_metrics.push_back({phase("dns"), phase("tcp"), phase("tls"), open("active"), open("idle")});
     }
 }
 
 void WorkerState::observe_connect(std::uint32_t provider_index, const net::DialTimes& times) {
-    if (provider_index >= connect_histograms.size()) return; // a provider of an older configuration
-    const ConnectHistograms& histograms = connect_histograms[provider_index];
+    if (provider_index >= provider_metrics.size()) return; // a provider of an older configuration
+    const ProviderMetrics& histograms = provider_metrics[provider_index];
     metrics.shard().observe(histograms.dns, times.dns);
     metrics.shard().observe(histograms.tcp, times.tcp);
     if (times.tls > Duration::zero()) metrics.shard().observe(histograms.tls, times.tls);
+}
+
+void WorkerState::publish_connections() {
+    for (const auto& provider : snapshot->catalog->providers()) {
+        ProviderMetrics& counted = provider_metrics[provider->index];
+        const auto idle = static_cast<std::int64_t>(pool.idle(provider->pool_key));
+        metrics.shard().add(counted.idle, idle - counted.idle_published);
+        counted.idle_published = idle;
+    }
 }
 
 void WorkerState::flush_log() {

@@ -77,6 +77,7 @@ struct WorkerState {
     std::minstd_rand random;
     metrics::RequestMetrics metrics;
     metrics::Gauge streams_open;
+    metrics::Histogram limit_check, memory_lookup, redis_lookup, redis_latency;
     std::unique_ptr<redis::Client> redis; // null without Redis
     cache::ResponseStore responses;
     std::string log_lines; // access-log lines of this tick
@@ -88,10 +89,15 @@ struct WorkerState {
     void observe_connect(std::uint32_t provider_index, const net::DialTimes& times);
     void flush_log();
 
-    struct ConnectHistograms {
+    // Open upstream connections, published by the tick.
+    void publish_connections();
+
+    struct ProviderMetrics {
         metrics::Histogram dns, tcp, tls;
+        metrics::Gauge active, idle;
+        std::int64_t idle_published = 0;
     };
-    std::vector<ConnectHistograms> connect_histograms; // by provider index
+    std::vector<ProviderMetrics> provider_metrics; // by provider index
 
     [[nodiscard]] upstream::Surroundings surroundings() { return {io, blocks, deadlines, shared.resolver, pool}; }
 };

@@ -49,8 +49,9 @@ class Witness final : public beast::http::basic_parser<IsRequest> {
     void on_finish_impl(ErrorCode&) override {}
 
   public:
-    // Beast rejects harmless variants of Connection (case 296); our own reading of it has been checked already.
-    static bool is_left_out(const Field& field) { return iequals(field.name, "connection"); }
+    // Beast rejects harmless variants of Connection (case 296); our own reading of it has been checked already. It reads
+    // Proxy-Connection the same way, which means nothing to us.
+    static bool is_left_out(const Field& field) { return iequals(field.name, "connection") || iequals(field.name, "proxy-connection"); }
 
   private:
     const std::vector<Field>& fields_;

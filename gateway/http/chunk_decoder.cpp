@@ -8,6 +8,7 @@ namespace tollgate::http {
 namespace {
 
 constexpr unsigned kMaxSizeDigits = 16;
+constexpr std::uint64_t kMaxChunk = 1ULL << 40; // above every body cap: refused when announced, not when it arrived
 constexpr std::size_t kMaxExtensions = 4 * 1024;
 constexpr std::size_t kMaxTrailers = 16 * 1024;
 
@@ -68,6 +69,7 @@ std::expected<std::size_t, BadMessage> ChunkDecoder::step_size(std::string_view 
     }
     if (n == input.size()) return n;
     if (digits_ == 0) return bad("A chunk size is not a hexadecimal number.");
+    if (size_ > kMaxChunk) return bad("A chunk is larger than any body that is accepted.", 413);
     if (input[n] == '\r') {
         state_ = State::size_lf;
         return n + 1;
@@ -75,7 +77,9 @@ std::expected<std::size_t, BadMessage> ChunkDecoder::step_size(std::string_view 
     if (input[n] != ';' && input[n] != ' ' && input[n] != '\t') return bad("A chunk size is not a hexadecimal number.");
     state_ = State::extension;
     line_.clear();
-    return n;
+    // In the same step: one that consumes nothing means that octets are missing.
+    const auto extension = step_extension(input.substr(n));
+    return extension ? std::expected<std::size_t, BadMessage>(n + *extension) : extension;
 }
 
 std::expected<std::size_t, BadMessage> ChunkDecoder::step_extension(std::string_view input) {

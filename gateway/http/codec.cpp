@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 namespace tollgate::http {
 namespace {
+
+constexpr auto kMaxLength = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()); // case 47
 
 std::unexpected<BadMessage> bad(std::string_view reason, int status = 400) {
     return std::unexpected(BadMessage{status, reason});
@@ -87,6 +90,7 @@ std::expected<void, BadMessage> decide_framing(const Noted& noted, int minor, Fr
     } else if (noted.length) {
         const auto value = parse_decimal(*noted.length);
         if (!value) return bad("Content-Length is not a decimal number.");
+        if (*value > kMaxLength) return bad("The body is larger than any that is accepted.", 413);
         framing = Framing::length;
         length = *value;
     }
@@ -149,6 +153,7 @@ std::expected<void, BadMessage> check_target(RequestHead& out, std::string_view 
         out.query = {};
         return {};
     }
+    if (out.method == "CONNECT") return bad("This gateway is not a tunnel.", 405); // its target has a form of its own
     const auto reduced = reduce_target(out.target, host);
     if (!reduced) return std::unexpected(reduced.error());
     out.target = *reduced;

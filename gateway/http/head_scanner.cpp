@@ -1,7 +1,6 @@
 #include "gateway/http/head_scanner.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 namespace tollgate::http {
 namespace {
@@ -16,33 +15,40 @@ bool is_plain_octet(char c) {
 } // namespace
 
 void HeadScanner::reset() noexcept {
-    line_start_ = leading_ = lines_ = 0;
+    line_start_ = judged_ = leading_ = lines_ = 0;
 }
 
-BadMessage HeadScanner::line_too_long() const noexcept {
-    return lines_ == 0 ? BadMessage{414, "The request line is too long."} : BadMessage{431, "A header line is too long."};
+BadMessage HeadScanner::line_too_long(std::string_view line) const noexcept {
+    if (lines_ > 0) return BadMessage{431, "A header line is too long."};
+    // RFC 9112 §3: a method longer than any implemented is 501, only a long target is 414 (case 139).
+    const bool endless_method = line.substr(0, limits_.start_line).find(' ') == std::string_view::npos;
+    return endless_method ? BadMessage{501, "This method is not implemented."} : BadMessage{414, "The request line is too long."};
 }
 
 // An unfinished line is judged as far as it came, so that garbage without a line end is answered at once.
-std::expected<void, BadMessage> HeadScanner::check_unfinished(std::string_view line) const {
-    if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line)) return std::unexpected(line_too_long());
-    if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
-    if (!std::ranges::all_of(line, is_plain_octet))
+std::expected<void, BadMessage> HeadScanner::check_unfinished(std::string_view octets) {
+    const std::string_view line = octets.substr(line_start_);
+    if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line)) return std::unexpected(line_too_long(line));
+    std::string_view unjudged = octets.substr(std::max(line_start_, judged_));
+    if (!unjudged.empty() && unjudged.back() == '\r') unjudged.remove_suffix(1); // may be half of a line end
+    if (!std::ranges::all_of(unjudged, is_plain_octet))
         return std::unexpected(BadMessage{400, "The message head holds a control character."});
+    judged_ = std::max(line_start_, judged_) + unjudged.size();
     return {};
 }
 
 std::expected<std::optional<std::size_t>, BadMessage> HeadScanner::scan(std::string_view octets) {
     for (;;) {
-        const std::string_view rest = octets.substr(line_start_);
-        const void* const lf = std::memchr(rest.data(), '\n', rest.size());
-        if (octets.size() > limits_.total + leading_ && lf == nullptr && lines_ > 0)
+        const std::string_view unjudged = octets.substr(std::max(line_start_, judged_));
+        const std::size_t lf = unjudged.find('\n');
+        if (octets.size() > limits_.total + leading_ && lf == std::string_view::npos && lines_ > 0)
             return std::unexpected(BadMessage{431, "The message head is too large."});
-        if (lf == nullptr) {
-            if (auto ok = check_unfinished(rest); !ok) return std::unexpected(ok.error());
+        if (lf == std::string_view::npos) {
+            if (auto ok = check_unfinished(octets); !ok) return std::unexpected(ok.error());
             return std::optional<std::size_t>();
         }
-        const auto length = static_cast<std::size_t>(static_cast<const char*>(lf) - rest.data());
+        const std::string_view rest = octets.substr(line_start_);
+        const std::size_t length = rest.size() - unjudged.size() + lf;
         if (length == 0 || rest[length - 1] != '\r')
             return std::unexpected(BadMessage{400, "A line of the message head does not end in CRLF."});
         const std::string_view line = rest.substr(0, length - 1);
@@ -54,7 +60,7 @@ std::expected<std::optional<std::size_t>, BadMessage> HeadScanner::scan(std::str
                 return std::unexpected(BadMessage{400, "Too many empty lines before the request."});
             continue;
         }
-        if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line)) return std::unexpected(line_too_long());
+        if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line)) return std::unexpected(line_too_long(line));
         ++lines_;
         if (lines_ > limits_.fields + 1) return std::unexpected(BadMessage{431, "Too many header fields."});
         if (line_start_ - leading_ > limits_.total) return std::unexpected(BadMessage{431, "The message head is too large."});

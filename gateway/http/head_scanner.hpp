@@ -23,11 +23,12 @@ class HeadScanner {
     void reset() noexcept;
 
   private:
-    [[nodiscard]] std::expected<void, BadMessage> check_unfinished(std::string_view line) const;
-    [[nodiscard]] BadMessage line_too_long() const noexcept;
+    [[nodiscard]] std::expected<void, BadMessage> check_unfinished(std::string_view octets);
+    [[nodiscard]] BadMessage line_too_long(std::string_view line) const noexcept;
 
     HeadLimits limits_;
     std::size_t line_start_ = 0;
+    std::size_t judged_ = 0; // octets before it need no second look, however small the pieces are
     std::size_t leading_ = 0;
     std::size_t lines_ = 0;
 };

@@ -1,38 +1,49 @@
 #include "gateway/http/sse.hpp"
 
+#include <algorithm>
+
 namespace tollgate::http {
 
 std::size_t SseSplitter::scan(std::string_view octets) noexcept {
     complete_ = false;
-    std::size_t i = 0;
-    while (i < octets.size()) {
+    const auto complete = [this](std::size_t n) {
+        in_event_ = after_cr_ = crlf_ = closing_ = false;
+        complete_ = true;
+        return n;
+    };
+    for (std::size_t i = 0; i < octets.size();) {
         const char c = octets[i];
+        if (closing_) return complete(c == '\n' ? i + 1 : i);
         if (c == '\n' && after_cr_) {
             after_cr_ = false;
+            crlf_ = true;
             ++i;
             continue;
         }
         after_cr_ = c == '\r';
         if (c != '\n' && c != '\r') {
             line_empty_ = false;
-            any_line_ = true;
-            const std::size_t end = octets.find_first_of("\r\n", i);
-            i = end == std::string_view::npos ? octets.size() : end;
+            in_event_ = true;
+            i = std::min(octets.find_first_of("\r\n", i), octets.size());
             continue;
         }
         ++i;
-        const bool blank = line_empty_;
-        line_empty_ = true;
-        if (!blank || !any_line_) continue;
-        if (after_cr_ && i < octets.size() && octets[i] == '\n') {
-            ++i;
-            after_cr_ = false;
+        if (!line_empty_) {
+            line_empty_ = true;
+            crlf_ = false;
+            continue;
         }
-        any_line_ = false;
-        complete_ = true;
-        return i;
+        // Decided by the octets alone, never by how they were cut: any segmentation gives the same events.
+        if (c == '\n' || !crlf_) return complete(i);
+        closing_ = true;
     }
-    return i;
+    return octets.size();
+}
+
+std::string_view SseSplitter::without_mark(std::string_view event) noexcept {
+    if (first_ && event.starts_with("\xEF\xBB\xBF")) event.remove_prefix(3);
+    first_ = false;
+    return event;
 }
 
 std::string_view sse_data(std::string_view event, std::string& scratch) {

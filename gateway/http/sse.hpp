@@ -12,22 +12,23 @@ inline constexpr std::size_t kMaxSseEvent = 1024 * 1024;
 // Finds where events end: a blank line, with LF, CR or CRLF line ends in any mixture (WHATWG HTML §9.2.6).
 class SseSplitter {
   public:
-    // Calls on_event(std::string_view) for every event completed by `octets`, with its blank line. False once an event
-    // exceeds kMaxSseEvent: the stream must be abandoned.
+    // Calls on_event(std::string_view) for every event completed by `octets`, with its blank line. The byte order mark
+    // that a stream may begin with, and empty lines between events, are left out. False once an event exceeds
+    // kMaxSseEvent: the stream must be abandoned.
     template <class OnEvent>
     [[nodiscard]] bool feed(std::string_view octets, OnEvent&& on_event) {
         while (!octets.empty()) {
+            if (!in_event_ && (octets.front() == '\n' || octets.front() == '\r')) {
+                octets.remove_prefix(1);
+                continue;
+            }
             const std::size_t n = scan(octets);
-            const bool complete = complete_;
-            if (!pending_.empty() || !complete) {
-                if (pending_.size() + n > kMaxSseEvent) return false;
-                pending_.append(octets.substr(0, n));
-                if (complete) {
-                    on_event(std::string_view(pending_));
-                    pending_.clear();
-                }
-            } else {
-                on_event(octets.substr(0, n));
+            if (pending_.size() + n > kMaxSseEvent) return false;
+            const bool whole = pending_.empty() && complete_;
+            if (!whole) pending_.append(octets.substr(0, n));
+            if (complete_) {
+                on_event(without_mark(whole ? octets.substr(0, n) : std::string_view(pending_)));
+                pending_.clear();
             }
             octets.remove_prefix(n);
         }
@@ -39,11 +40,15 @@ class SseSplitter {
   private:
     // Length of the octets up to and including the end of the current event, or all of them; sets complete_.
     std::size_t scan(std::string_view octets) noexcept;
+    std::string_view without_mark(std::string_view event) noexcept;
 
     std::string pending_;
+    bool first_ = true;       // no event was completed yet
+    bool in_event_ = false;   // the current event has a non-empty line
     bool line_empty_ = true;  // nothing on the current line yet
-    bool any_line_ = false;   // the current event has a non-empty line
     bool after_cr_ = false;   // a following LF belongs to the same line end
+    bool crlf_ = false;       // the last line ended in CRLF, so a blank line that begins with CR will too
+    bool closing_ = false;    // the blank line's CR was seen, its LF belongs to it
     bool complete_ = false;
 };
 

@@ -39,13 +39,23 @@ std::uint32_t word(const Bytes6& b, std::size_t at) {
     return v4(b[at], b[at + 1], b[at + 2], b[at + 3]);
 }
 
-// The IPv4 address that an IPv6 one stands for: mapped, NAT64, 6to4, Teredo (whose client part is inverted).
-std::optional<std::uint32_t> embedded4(const Bytes6& b) {
-    const bool mapped = std::all_of(b.begin(), b.begin() + 10, [](auto x) { return x == 0; }) && b[10] == 0xFF && b[11] == 0xFF;
+// IPv4 inside IPv6: what it is, and whether the prefix reaches it without further equipment of somebody else's.
+struct Embedded {
+    std::uint32_t address;
+    bool direct;
+};
+
+// Mapped and NAT64 (what a DNS64 answers for every public name) are that IPv4 address; 6to4, Teredo (whose client part
+// is inverted) and the local NAT64 prefix lead through a relay nobody vouches for.
+std::optional<Embedded> embedded4(const Bytes6& b) {
+    const auto zero = [&b](std::ptrdiff_t from, std::ptrdiff_t to) {
+        return std::all_of(b.begin() + from, b.begin() + to, [](auto x) { return x == 0; });
+    };
+    const bool mapped = zero(0, 10) && b[10] == 0xFF && b[11] == 0xFF;
     const bool nat64 = b[0] == 0x00 && b[1] == 0x64 && b[2] == 0xFF && b[3] == 0x9B;
-    if (mapped || nat64) return word(b, 12);
-    if (b[0] == 0x20 && b[1] == 0x02) return word(b, 2);
-    if (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0 && b[3] == 0) return ~word(b, 12);
+    if (mapped || nat64) return Embedded{word(b, 12), mapped || zero(4, 12)};
+    if (b[0] == 0x20 && b[1] == 0x02) return Embedded{word(b, 2), false};
+    if (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0 && b[3] == 0) return Embedded{~word(b, 12), false};
     return std::nullopt;
 }
 
@@ -53,12 +63,12 @@ AddressClass classify6(const address_v6& address) {
     static const Bytes6 kAwsMetadata = boost::asio::ip::make_address_v6("fd00:ec2::254").to_bytes();
     const Bytes6 b = address.to_bytes();
     if (b == kAwsMetadata) return AddressClass::forbidden;
-    if (const auto inner = embedded4(b)) return std::max(classify4(*inner), AddressClass::restricted);
-    const bool local = std::all_of(b.begin(), b.begin() + 12, [](auto x) { return x == 0; }); // ::, ::1, v4-compatible
-    const bool unique = (b[0] & 0xFE) == 0xFC;
-    const bool link_or_site = b[0] == 0xFE && (b[1] & 0x80) == 0x80;
-    const bool multicast = b[0] == 0xFF;
-    return local || unique || link_or_site || multicast ? AddressClass::restricted : AddressClass::open;
+    if (const auto inner = embedded4(b)) {
+        const AddressClass kind = classify4(inner->address);
+        return inner->direct ? kind : std::max(kind, AddressClass::restricted);
+    }
+    // Global unicast is 2000::/3 (RFC 4291 §2.4): loopback, unique local, link and site local, multicast lie outside.
+    return (b[0] & 0xE0) == 0x20 ? AddressClass::open : AddressClass::restricted;
 }
 
 } // namespace

@@ -122,7 +122,9 @@ Task<bool> Channel::write(Gather pieces) {
 
 void Channel::on_expired() {
     if (!soft_) {
+        const auto keep = shared_from_this();
         close();
+        if (!reading_) notify_gone(); // otherwise the read's completion tells it
         return;
     }
     if (!wakeup_.waiting()) return;
@@ -133,6 +135,7 @@ void Channel::on_expired() {
 void Channel::close() noexcept {
     if (closed_) return;
     closed_ = true;
+    if (!reading_ && gone_ == Gone::no) gone_ = Gone::failed;
     expire_never();
     transport_->close();
 }

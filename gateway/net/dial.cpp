@@ -27,7 +27,7 @@ void Dial::abort() noexcept {
 }
 
 void Dial::on_expired() {
-    failure_ = DialFailure::timeout;
+    if (failure_ == DialFailure::none) failure_ = DialFailure::timeout;
     stop();
 }
 

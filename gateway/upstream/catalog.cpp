@@ -87,11 +87,13 @@ std::expected<std::shared_ptr<const Catalog>, std::string> Catalog::build(const 
             catalog->exact_.emplace(name, model.get());
             catalog->names_.push_back(name);
         }
-        for (const std::string& alias : from.aliases) {
-            catalog->exact_.emplace(alias, model.get());
-            catalog->names_.push_back(alias);
-        }
         catalog->models_.push_back(std::move(model));
+    }
+    std::size_t index = 0;
+    for (const auto& [name, from] : config.models) { // after all names: a name wins over an alias
+        const Model* const model = catalog->models_[index++].get();
+        for (const std::string& alias : from.aliases)
+            if (catalog->exact_.emplace(alias, model).second) catalog->names_.push_back(alias);
     }
     std::ranges::sort(catalog->names_);
     return catalog;

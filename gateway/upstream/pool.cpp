@@ -65,10 +65,9 @@ void Pool::close_all() {
     }
 }
 
-std::size_t Pool::idle() const noexcept {
-    std::size_t total = 0;
-    for (const auto& [key, stack] : idle_) total += stack.size();
-    return total;
+std::size_t Pool::idle(const std::string& key) const {
+    const auto found = idle_.find(key);
+    return found == idle_.end() ? 0 : found->second.size();
 }
 
 } // namespace tollgate::upstream

@@ -27,7 +27,7 @@ class Pool {
     // `channel` finished a complete exchange and has no octets waiting; anything else is closed.
     void put(const std::string& key, net::ChannelPtr channel);
     void close_all();
-    [[nodiscard]] std::size_t idle() const noexcept;
+    [[nodiscard]] std::size_t idle(const std::string& key) const;
 
   private:
     struct Idle;

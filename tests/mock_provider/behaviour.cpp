@@ -32,6 +32,8 @@ constexpr std::array kFlags{
     Flag{"keepalive-close", &Behaviour::keepalive_close},
     Flag{"stamp", &Behaviour::stamp},
     Flag{"unique", &Behaviour::unique},
+    Flag{"finish-length", &Behaviour::finish_length},
+    Flag{"finish-filter", &Behaviour::finish_filter},
 };
 
 /// The number behind `name` in "name-123", if `word` has that form.
@@ -88,10 +90,10 @@ Behaviour parse_behaviour(std::string_view model) {
     Behaviour behaviour;
     if (model.starts_with("mock-")) model.remove_prefix(5);
     while (!model.empty()) {
-        const auto plus = model.find('+');
-        if (apply(behaviour, model.substr(0, plus))) behaviour.plain = false;
-        if (plus == std::string_view::npos) break;
-        model.remove_prefix(plus + 1);
+        const auto end = model.find_first_of("+:");
+        if (apply(behaviour, model.substr(0, end))) behaviour.plain = false;
+        if (end == std::string_view::npos) break;
+        model.remove_prefix(end + 1);
     }
     return behaviour;
 }

@@ -42,10 +42,12 @@ struct Behaviour {
     bool setcookie = false;
     bool keepalive_close = false;
     bool stamp = false;
-    bool unique = false; // ids differ between identical requests
+    bool unique = false;        // ids differ between identical requests
+    bool finish_length = false; // ends as if the token limit had been reached
+    bool finish_filter = false; // ends as if the content filter had stopped it
 };
 
-/// Words are separated by '+', a leading "mock-" is skipped, unknown words mean nothing.
+/// Words are separated by '+' or ':', a leading "mock-" is skipped, unknown words mean nothing.
 Behaviour parse_behaviour(std::string_view model);
 
 } // namespace tollgate::mock

@@ -34,6 +34,7 @@ std::string opening(std::string_view id, std::string_view object, std::string_vi
 }
 
 std::string_view finish_reason(const Generation& generation) {
+    if (generation.filtered) return "content_filter";
     if (!generation.tools.empty()) return "tool_calls";
     return generation.text.cut ? "length" : "stop";
 }

@@ -37,6 +37,8 @@ Text plan_text(std::string_view prompt, const Behaviour& behaviour, std::optiona
 
 void finish(Generation& generation, const Behaviour& behaviour, std::optional<std::uint64_t> limit) {
     generation.text = plan_text(generation.prompt, behaviour, limit);
+    generation.text.cut |= behaviour.finish_length;
+    generation.filtered = behaviour.finish_filter;
     auto& usage = generation.usage;
     usage.prompt = behaviour.prompt.value_or(tokens_of(generation.prompt_bytes));
     usage.cached = std::min(behaviour.cached, usage.prompt);

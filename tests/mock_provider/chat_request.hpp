@@ -32,6 +32,7 @@ struct Generation {
     bool stream = false;
     bool include_usage = false;
     bool last_is_user = true;
+    bool filtered = false;          // by the content filter
     std::vector<std::string> tools; // the functions to call; empty: answer with text
     Text text;
     Usage usage;

@@ -1,0 +1,91 @@
+#include "config/address.hpp"
+
+#include <gtest/gtest.h>
+
+namespace tollgate::config {
+namespace {
+
+TEST(AddressRanges, private_addresses_in_every_form_are_private) {
+    for (const char* text : {"0.0.0.0",
+                             "0.1.2.3",
+                             "10.0.0.1",
+                             "100.64.0.1",
+                             "100.127.255.255",
+                             "127.0.0.1",
+                             "127.9.9.9",
+                             "169.254.1.1",
+                             "172.16.0.1",
+                             "172.31.255.255",
+                             "192.0.0.1",
+                             "192.168.0.1",
+                             "198.18.0.1",
+                             "198.19.255.255",
+                             "224.0.0.1",
+                             "255.255.255.255",
+                             "::",
+                             "::1",
+                             "fc00::1",
+                             "fdff::1",
+                             "fe80::1",
+                             "febf::1",
+                             "fec0::1",
+                             "ff02::1",
+                             "::ffff:10.0.0.1",
+                             "64:ff9b::a00:1",
+                             "64:ff9b:1::1",
+                             "2002:a00:1::",
+                             "2001:0:1:2:3:4:f5ff:fffe"}) {
+        const auto address = parse_address(text);
+        ASSERT_TRUE(address) << text;
+        EXPECT_TRUE(is_private(*address)) << text;
+    }
+}
+
+TEST(AddressRanges, public_addresses_are_not_private) {
+    for (const char* text :
+         {"1.1.1.1", "100.63.255.255", "100.128.0.1", "172.15.0.1", "172.32.0.1", "192.0.1.1", "198.17.0.1",
+          "198.20.0.1", "223.255.255.255", "2606:4700::1111", "::ffff:1.1.1.1", "64:ff9b::101:101", "2002:101:101::"}) {
+        const auto address = parse_address(text);
+        ASSERT_TRUE(address) << text;
+        EXPECT_FALSE(is_private(*address)) << text;
+        EXPECT_FALSE(is_metadata(*address)) << text;
+        EXPECT_FALSE(is_loopback(*address)) << text;
+    }
+}
+
+TEST(AddressRanges, metadata_services_are_known_in_every_form) {
+    for (const char* text :
+         {"169.254.169.254", "169.254.170.2", "169.254.170.23", "100.100.100.200", "192.0.0.192", "168.63.129.16",
+          "fd00:ec2::254", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::1"}) {
+        const auto address = parse_address(text);
+        ASSERT_TRUE(address) << text;
+        EXPECT_TRUE(is_metadata(*address)) << text;
+    }
+    EXPECT_TRUE(is_metadata_name("METADATA"));
+    EXPECT_TRUE(is_metadata_name("metadata.google.internal."));
+    EXPECT_FALSE(is_metadata_name("metadata.example.com"));
+}
+
+TEST(AddressRanges, loopback_is_seen_through_mapping) {
+    EXPECT_TRUE(is_loopback(*parse_address("::ffff:127.0.0.1")));
+    EXPECT_TRUE(is_loopback(*parse_address("::1")));
+    EXPECT_FALSE(is_loopback(*parse_address("0.0.0.0")));
+    EXPECT_TRUE(is_unspecified(*parse_address("::ffff:0.0.0.0")));
+}
+
+TEST(AddressText, disguises_are_no_addresses) {
+    for (const char* text :
+         {"127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0xa9fea9fe", "1.2.3", "1.2.3.4.5", "256.1.1.1", "a.0x1"}) {
+        EXPECT_FALSE(parse_address(text)) << text;
+        EXPECT_TRUE(disguised_address(text)) << text;
+    }
+    for (const char* text : {"127.0.0.1", "example.com", "1a.example", "a1", "4chan.org."}) {
+        EXPECT_FALSE(disguised_address(text)) << text;
+    }
+    for (const char* text : {"", "fe80::1%eth0", "[::1]", "1.2.3.4 ", "::ffff:1.2.3"}) {
+        EXPECT_FALSE(parse_address(text)) << text;
+    }
+}
+
+} // namespace
+} // namespace tollgate::config

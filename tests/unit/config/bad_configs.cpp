@@ -1,0 +1,292 @@
+#include "bad_configs.hpp"
+
+#include "fixture.hpp"
+
+#include <vector>
+
+namespace tollgate::config::test {
+namespace {
+
+// Appended to the base, so it starts on line 6.
+std::string with(std::string_view more) {
+    return std::string(kBase) + std::string(more);
+}
+
+// A file with one provider; `{...}` is its value and stands at 3:6.
+std::string provider(std::string_view value) {
+    return "version: 1\nproviders:\n  p: " + std::string(value) +
+           "\nmodels:\n  m: { upstreams: [ { provider: p } ] }\n";
+}
+
+// The value stands at 5:6.
+std::string model(std::string_view value) {
+    return "version: 1\nproviders:\n  p: { base_url: \"https://api.example.com\", api_keys: [ \"none\" ] }\nmodels:\n  "
+           "m: " +
+           std::string(value) + "\n";
+}
+
+std::string url(std::string_view base_url, std::string_view more = "") {
+    return provider("{ base_url: \"" + std::string(base_url) + "\", api_keys: [ \"none\" ]" + std::string(more) + " }");
+}
+
+std::string nested(int depth) {
+    return with("x: " + std::string(static_cast<std::size_t>(depth), '[') +
+                std::string(static_cast<std::size_t>(depth), ']') + "\n");
+}
+
+const std::string kHash(64, 'a');
+// SHA-256 of "changeme".
+const std::string kPlaceholderHash = "057ba03d6c44104863dc7361fe4578965d1887360f90a0895882e58a6248fc86";
+
+std::vector<BadConfig> yaml_cases() {
+    return {
+        {"empty_file", "", "E0013", 1, 1, "version: 1"},
+        {"only_comments", "# nothing\n", "E0013", 1, 1, "empty"},
+        {"list_at_top", "- a\n", "E0013", 1, 1, "not a map"},
+        {"text_at_top", "hello\n", "E0013", 1, 1, "not a map"},
+        {"not_utf8", "version: 1\nx: \xFF\n", "E0003", 2, 4, "0xFF"},
+        {"surrogate", "x: \xED\xA0\x80\n", "E0003", 1, 4, "UTF-8"},
+        {"end_of_transmission", "version: 1\nstore: \x04\n", "E0004", 2, 8, "0x04"},
+        {"unclosed_bracket", "version: 1\nlisten: { api: \"127.0.0.1:1\"\n", "E0005", 3, 1, "not YAML"},
+        {"tab_indent", "version: 1\nlisten:\n\tapi: \"127.0.0.1:1\"\n", "E0005", 3, 5, "line 3 is indented with a tab"},
+        {"undefined_alias", with("cache: *nowhere\n"), "E0005", 6, 8, "anchor"},
+        {"too_deep", nested(40), "E0006", 6, 35, "32 levels"},
+        {"two_documents", with("---\nversion: 1\n"), "E0008", 7, 1, "second YAML document"},
+        {"recursive_alias", with("x: &a [ *a ]\n"), "E0009", 6, 9, "inside the value"},
+        {"tag", with("cache: { ttl: !!binary aGk= }\n"), "E0010", 6, 15, "binary"},
+        {"list_as_key", with("? [ a ]\n: b\n"), "E0011", 6, 3, "must be text"},
+        {"merge_of_text", with("cache: { <<: yes }\n"), "E0012", 6, 14, "`<<`"},
+        {"duplicate_top_key", with("cache: {}\ndrain: {}\ncache: {}\n"), "E0112", 8, 1, "first written at 6:1"},
+        {"duplicate_deep_key", with("cache: { ttl: 1h, ttl: 2h }\n"), "E0112", 6, 19, "`ttl` is written twice"},
+        {"duplicate_name", with("teams:\n  a: {}\n  a: {}\n"), "E0112", 8, 3, "first written at 7:3"},
+        {"duplicate_quoted_key", with("teams: { a: {}, \"a\": {} }\n"), "E0112", 6, 17, "written twice"},
+    };
+}
+
+std::vector<BadConfig> shape_cases() {
+    return {
+        {"section_is_text", with("cache: yes\n"), "E0101", 6, 8, "got text, want a map"},
+        {"list_is_text", with("keys: abc\n"), "E0101", 6, 7, "put it in brackets"},
+        {"map_is_list", with("teams: [ a ]\n"), "E0101", 6, 8, "got a list, want a map of names"},
+        {"scalar_is_list", with("cache: { ttl: [ 1h ] }\n"), "E0101", 6, 15, "got a list, want a duration"},
+        {"quoted_integer", with("listen: { workers: \"4\" }\n"), "E0101", 6, 20, "remove the quotes"},
+        {"quoted_boolean", with("cache: { enabled: \"true\" }\n"), "E0101", 6, 19, "got quoted text"},
+        {"yes_as_boolean", with("cache: { enabled: yes }\n"), "E0101", 6, 19, "yes, no, on and off"},
+        {"number_as_text", with("access_log: { path: 1 }\n"), "E0101", 6, 21, "put it in quotes"},
+        {"null_value", with("cache:\n  ttl:\n  enabled: true\n"), "E0102", 7, 3, "has no value"},
+        {"version_missing", std::string(kBase).substr(11), "E0103", 1, 1, "the file has no `version`"},
+        {"providers_missing", "version: 1\nmodels: { m: { upstreams: [ { provider: p } ] } }\n", "E0103", 1, 1,
+         "`providers`"},
+        {"base_url_missing", provider("{ api_keys: [ \"x\" ] }"), "E0103", 3, 3, "no `base_url`"},
+        {"key_id_missing", with("keys:\n  - { secret: abc-def }\n"), "E0103", 7, 5, "`keys[0]` has no `id`"},
+        {"tls_key_missing", with("listen: { tls: { cert: /dev/null } }\n"), "E0103", 6, 11, "no `key`"},
+        {"word_as_integer", with("listen: { max_connections: many }\n"), "E0104", 6, 28, "digits"},
+        {"kilo_in_capitals", with("orgs: { default: { limits: { rpm: 5K } } }\n"), "E0104", 6, 35, "`k` (1,000)"},
+        {"negative_integer", with("orgs: { default: { limits: { rpm: -1 } } }\n"), "E0104", 6, 35, "`-1`"},
+        {"bare_duration", with("cache: { ttl: 30 }\n"), "E0105", 6, 15, "add a unit"},
+        {"fraction_of_hour", with("cache: { ttl: 1.5h }\n"), "E0105", 6, 15, "ms, s, m, h, d"},
+        {"size_in_mb", with("cache: { memory: 256MB }\n"), "E0106", 6, 18, "KiB, MiB or GiB"},
+        {"version_2", "version: 2\n" + std::string(kBase).substr(11), "E0107", 1, 10, "want 1"},
+        {"no_workers", with("listen: { workers: 0 }\n"), "E0107", 6, 20, "`auto` or a whole number from 1 to 256"},
+        {"rate_of_zero", with("orgs: { default: { limits: { rpm: 0 } } }\n"), "E0107", 6, 35, "from 1"},
+        {"ttl_too_long", with("cache: { ttl: 400d }\n"), "E0107", 6, 15, "365d"},
+        {"overflow", with("cache: { memory: 99999999999999999999GiB }\n"), "E0106", 6, 18, "too large"},
+        {"scope_misspelt", with("cache: { scope: tema }\n"), "E0108", 6, 17, "did you mean `team`?"},
+        {"kind_unknown", url("https://a.example", ", kind: anthropic"), "E0108", 3, 67, "want openai"},
+        {"via_unknown", model("{ upstreams: [ { provider: p, via: completions } ] }"), "E0108", 5, 41, "want chat"},
+        {"default_for_unknown", url("https://a.example", ", default_for: [ file ]"), "E0108", 3, 76,
+         "did you mean `files`?"},
+        {"routes_unknown", with("keys:\n  - { id: k, secret: abc-def, routes: [ chats ] }\n"), "E0108", 7, 41,
+         "one of files"},
+        {"format_misspelt", with("access_log: { format: jsno }\n"), "E0108", 6, 23, "did you mean `json`?"},
+        {"port_alone", with("listen: { api: \":8080\" }\n"), "E0109", 6, 16, "0.0.0.0 for every interface"},
+        {"name_as_address", with("listen: { api: \"localhost:8080\" }\n"), "E0109", 6, 16, "names are not looked up"},
+        {"port_too_large", with("listen: { api: \"127.0.0.1:65536\" }\n"), "E0109", 6, 16, "0 to 65535"},
+        {"v6_without_brackets", with("listen: { api: \"::1:8080\" }\n"), "E0109", 6, 16, "stands in brackets"},
+        {"port_missing", with("listen: { api: \"127.0.0.1\" }\n"), "E0109", 6, 16, "port is missing"},
+        {"prefix_with_braces",
+         with("redis: { url: \"redis://h\", prefix: \"{t}\" }\nsecrets: { master: \"${env:MASTER}\" }\n"
+              "keys: [ { id: k, secret: abc-def } ]\n"),
+         "E0110", 6, 36, "1 to 64 letters"},
+        {"hash_too_short", with("keys:\n  - { id: k, sha256: abcd }\n"), "E0110", 7, 22, "64 hexadecimal digits"},
+        {"team_with_space", with("keys:\n  - { id: \"a b\", secret: abc-def }\n"), "E0110", 7, 11, "`a b`"},
+        {"secret_with_space", with("keys:\n  - { id: k, secret: \"${env:SPACED}\" }\n"), "E0110", 7, 22,
+         "without a space"},
+        {"no_such_day", with("keys:\n  - { id: k, secret: abc-def, expires: 2027-02-30 }\n"), "E0111", 7, 40,
+         "no such day"},
+        {"local_time", with("keys:\n  - { id: k, secret: abc-def, expires: 2027-01-01T10:00:00 }\n"), "E0111", 7, 40,
+         "Z"},
+        {"unknown_top_key", with("cahce: {}\n"), "E0113", 6, 1, "did you mean `cache`?"},
+        {"unknown_key_far", with("zebra: {}\n"), "E0113", 6, 1, "allowed keys: version, listen"},
+        {"key_in_wrong_place", with("keys:\n  - { id: k, secret: abc-def, rpm: 5 }\n"), "E0113", 7, 31,
+         "it belongs in `keys[].limits.rpm`"},
+        {"merged_unknown_key", with("cache: { <<: { tll: 1h } }\n"), "E0113", 6, 16, "did you mean `ttl`?"},
+        {"item_twice", url("https://a.example", ", default_for: [ files, files ]"), "E0116", 3, 83, "`files` twice"},
+        {"no_provider", "version: 1\nproviders: {}\nmodels: { m: { upstreams: [ { provider: p } ] } }\n", "E0117", 2, 1,
+         "`providers` must not be empty"},
+        {"no_upstream", model("{ upstreams: [] }"), "E0117", 5, 8, "must not be empty"},
+        {"no_api_key", provider("{ base_url: \"https://a.example\", api_keys: [] }"), "E0117", 3, 39, "api_keys"},
+        {"redis_use_empty",
+         with("redis: { url: \"redis://h\", use: [] }\nsecrets: { master: \"${env:MASTER}\" }\n"
+              "keys: [ { id: k, secret: abc-def } ]\n"),
+         "E0117", 6, 28, "`redis.use`"},
+        {"strange_reference", with("store: { path: \"${vault:x}\" }\n"), "E0118", 6, 16, "${env:NAME} or ${file:PATH}"},
+        {"open_reference", with("store: { path: \"${vault\" }\n"), "E0118", 6, 16, "literal"},
+        {"bad_variable_name", with("store: { path: \"${env:A-B}\" }\n"), "E0118", 6, 16, "letters, digits"},
+        {"unset_variable", with("store: { path: \"/x/${env:NOPE}\" }\n"), "E0119", 6, 16, "NOPE is not set"},
+        {"missing_secret_file", with("secrets: { master: \"${file:/nope/master}\" }\n"), "E0120", 6, 20,
+         "/nope/master"},
+        {"directory_as_file", with("secrets: { master: \"${file:/}\" }\n"), "E0120", 6, 20, "cannot be read"},
+        {"empty_secret", with("keys:\n  - { id: k, secret: \"\" }\n"), "E0121", 7, 22, "is empty"},
+        {"empty_variable_as_secret", with("secrets: { master: \"${env:EMPTY}\" }\n"), "E0121", 6, 20, "is empty"},
+    };
+}
+
+std::vector<BadConfig> later_cases() {
+    const std::string fleet = "\nsecrets: { master: \"${env:MASTER}\" }\nkeys: [ { id: k, secret: abc-def } ]\n";
+    return {
+        {"redis_cluster", with("redis: { url: \"redis://h\", mode: cluster }" + fleet), "E0114", 6, 34,
+         "not enforced by this version"},
+        {"redis_use_flights", with("redis: { url: \"redis://h\", use: [ cache, flights ] }" + fleet), "E0114", 6, 42,
+         "flights"},
+        {"redis_use_limits", with("redis: { url: \"redis://h\", use: [ cache, limits ] }" + fleet), "E0114", 6, 42,
+         "limits"},
+        {"fallbacks", model("{ upstreams: [ { provider: p } ], fallbacks: [ x ] }"), "E0114", 5, 40, "fallback models"},
+        {"max_output", model("{ upstreams: [ { provider: p } ], max_output: 5 }"), "E0114", 5, 40, "output caps"},
+        {"price", model("{ upstreams: [ { provider: p } ], price: {} }"), "E0114", 5, 40, "prices"},
+        {"model_limits", model("{ upstreams: [ { provider: p } ], limits: {} }"), "E0114", 5, 40, "limits per model"},
+        {"upstream_cidr", model("{ upstreams: [ { provider: p, cidr: [] } ] }"), "E0114", 5, 36, "address lists"},
+        {"stream_usage", url("https://a.example", ", stream_usage: true"), "E0114", 3, 61, "usage in streams"},
+        {"on_disconnect", url("https://a.example", ", on_disconnect: drain"), "E0114", 3, 61, "client left"},
+        {"team_budget", with("teams: { a: { budget: { usd: \"1\" } } }\n"), "E0114", 6, 15, "budgets"},
+        {"key_budget", with("keys:\n  - { id: k, secret: abc-def, budget: {} }\n"), "E0114", 7, 31, "keys[0].budget"},
+        {"top_budget", with("budget: {}\n"), "E0114", 6, 1, "`budget` is not enforced"},
+        {"tpm", with("orgs: { default: { limits: { tpm: 5 } } }\n"), "E0114", 6, 30, "limits on tokens"},
+        {"concurrency", with("teams: { a: { limits: { concurrency: 5 } } }\n"), "E0114", 6, 25,
+         "limits on concurrency"},
+        {"cache_buckets", with("cache: { buckets: 4 }\n"), "E0114", 6, 10, "cache buckets"},
+        {"flights", with("flights: { linger: 10s }\n"), "E0114", 6, 1, "shared calls"},
+        {"client_ca", with("listen: { tls: { cert: /dev/null, key: /dev/null, client_ca: /dev/null } }\n"), "E0114", 6,
+         51, "client certificates"},
+        {"log_format", with("access_log: { format: apache }\n"), "E0114", 6, 23, "not enforced by this version"},
+    };
+}
+
+std::vector<BadConfig> relation_cases() {
+    const std::string keys = "keys:\n  - { id: a, secret: abc-def }\n";
+    return {
+        {"bad_provider_name",
+         "version: 1\nproviders:\n  \"p q\": { base_url: \"https://a.example\", api_keys: [ \"x\" ] }\n"
+         "  r: { base_url: \"https://b.example\", api_keys: [ \"x\" ] }\n"
+         "models: { m: { upstreams: [ { provider: r } ] } }\n",
+         "E0201", 3, 3, "1 to 64 letters"},
+        {"bad_model_name", with("  \"a b\": { upstreams: [ { provider: p } ] }\n"), "E0201", 6, 3, "`a b` is no name"},
+        {"duplicate_key_id", with(keys + "  - { id: a, secret: abc-deg }\n"), "E0205", 8, 11, "first used at 7:11"},
+        {"duplicate_secret", with(keys + "  - { id: b, secret: abc-def }\n"), "E0206", 8, 22,
+         "`keys[0]` and `keys[1]`"},
+        {"duplicate_hash",
+         with("keys:\n  - { id: a, sha256: " + kHash + " }\n  - { id: b, sha256: " + std::string(64, 'A') + " }\n"),
+         "E0206", 8, 22, "the same secret"},
+        {"unknown_provider", model("{ upstreams: [ { provider: q2 } ] }"), "E0207", 5, 33, "defined providers: p"},
+        {"unknown_team", with("teams: { search: {} }\nkeys: [ { id: k, secret: abc-def, team: serach } ]\n"), "E0208",
+         7, 41, "did you mean `search`?"},
+        {"unknown_org", with("teams: { search: { org: nowhere } }\n"), "E0209", 6, 25, "defined orgs: default"},
+        {"secret_and_hash", with("keys:\n  - { id: k, secret: abc-def, sha256: " + kHash + " }\n"), "E0210", 7, 39,
+         "both"},
+        {"no_secret", with("keys:\n  - { id: k }\n"), "E0210", 7, 5, "neither"},
+        {"alias_is_model", with("  n: { aliases: [ m ], upstreams: [ { provider: p } ] }\n"), "E0211", 6, 19,
+         "the name of a model"},
+        {"alias_twice",
+         model("{ aliases: [ s ], upstreams: [ { provider: p } ] }\n"
+               "  n: { aliases: [ s ], upstreams: [ { provider: p } ] }"),
+         "E0211", 6, 19, "belongs to `models.m`"},
+        {"alias_of_wildcard", with("  \"f:*\": { aliases: [ s ], upstreams: [ { provider: p } ] }\n"), "E0224", 6, 12,
+         "wildcard"},
+        {"alias_with_star", model("{ aliases: [ \"s*\" ], upstreams: [ { provider: p } ] }"), "E0110", 5, 19, "`s*`"},
+        {"default_for_taken",
+         "version: 1\nproviders:\n"
+         "  p: { base_url: \"https://a.example\", api_keys: [ \"x\" ], default_for: [ \"*\" ] }\n"
+         "  q: { base_url: \"https://b.example\", api_keys: [ \"x\" ], default_for: [ batches ] }\n"
+         "models: { m: { upstreams: [ { provider: p } ] } }\n",
+         "E0213", 4, 58, "both the default for `batches`"},
+        {"placeholder_secret", with("keys:\n  - { id: k, secret: sk-1234 }\n"), "E0122", 7, 22, "placeholder"},
+        {"placeholder_capitals", with("keys:\n  - { id: k, secret: ChangeMe }\n"), "E0122", 7, 22, "openssl rand"},
+        {"placeholder_hash", with("keys:\n  - { id: k, sha256: " + kPlaceholderHash + " }\n"), "E0122", 7, 22,
+         "placeholder"},
+        {"placeholder_master", with("secrets: { master: admin }\n"), "E0122", 6, 20, "placeholder"},
+    };
+}
+
+std::vector<BadConfig> network_cases() {
+    const std::string fleet = "\nsecrets: { master: \"${env:MASTER}\" }\nkeys: [ { id: k, secret: abc-def } ]\n";
+    return {
+        {"url_without_scheme", url("api.example.com/v1"), "E0214", 3, 18, "https://"},
+        {"url_with_query", url("https://a.example/v1?x=1"), "E0214", 3, 18, "query"},
+        {"url_with_fragment", url("https://a.example/#x"), "E0214", 3, 18, "fragment"},
+        {"url_with_user", url("https://u:pw@a.example/"), "E0214", 3, 18, "user or password"},
+        {"url_with_dots", url("https://a.example/a/../b"), "E0214", 3, 18, "dot segment"},
+        {"url_in_hex", url("https://0x7f000001/"), "E0214", 3, 18, "four decimal numbers"},
+        {"url_short_address", url("https://127.1/"), "E0214", 3, 18, "four decimal numbers"},
+        {"http", url("http://a.example/v1"), "E0215", 3, 18, "private: true"},
+        {"loopback", url("https://127.0.0.1/v1"), "E0216", 3, 18, "private: true"},
+        {"private_range", url("http://10.1.2.3/v1"), "E0216", 3, 18, "private or loopback"},
+        {"mapped_loopback", url("https://[::ffff:127.0.0.1]/v1"), "E0216", 3, 18, "private or loopback"},
+        {"localhost", url("http://localhost:1/v1"), "E0216", 3, 18, "loopback"},
+        {"metadata", url("http://169.254.169.254/v1", ", private: true"), "E0217", 3, 18, "never an upstream"},
+        {"metadata_v6", url("http://[fd00:ec2::254]/v1", ", private: true"), "E0217", 3, 18, "metadata"},
+        {"metadata_name", url("http://Metadata.google.internal./v1", ", private: true"), "E0217", 3, 18, "metadata"},
+        {"admin_public", with("listen: { admin: \"0.0.0.0:9090\" }\n"), "E0218", 6, 18, "loopback"},
+        {"admin_on_lan", with("listen: { admin: \"192.168.1.1:9090\" }\n"), "E0218", 6, 18, "R8"},
+        {"same_address", with("listen: { api: \"127.0.0.1:1\", metrics: \"127.0.0.1:1\" }\n"), "E0219", 6, 40,
+         "the address of `listen.api`"},
+        {"covered_address", with("listen: { api: \"0.0.0.0:9090\", admin: \"[::1]:9090\" }\n"), "E0219", 6, 39,
+         "taken"},
+        {"default_address_taken", with("listen: { metrics: \"127.0.0.1:8080\" }\n"), "E0219", 6, 20, "listen.api"},
+        {"own_listener", url("http://127.0.0.1:8080/v1", ", private: true"), "E0225", 3, 18, "Tollgate itself"},
+        {"redis_without_master", with("redis: { url: \"redis://h\" }\nkeys: [ { id: k, secret: abc-def } ]\n"), "E0220",
+         6, 1, "secrets.master"},
+        {"redis_without_keys", with("redis: { url: \"redis://h\" }\nsecrets: { master: \"${env:MASTER}\" }\n"), "E0221",
+         6, 1, "no client key"},
+        {"redis_url", with("redis: { url: \"http://h\" }" + fleet), "E0222", 6, 15, "redis://"},
+        {"redis_tls", with("redis: { url: \"rediss://h\" }" + fleet), "E0222", 6, 15, "not enforced by this version"},
+        {"redis_port", with("redis: { url: \"redis://h:0\" }" + fleet), "E0222", 6, 15, "port"},
+        {"tls_file_missing", with("listen: { tls: { cert: /nope/c.pem, key: /dev/null } }\n"), "E0223", 6, 24,
+         "/nope/c.pem"},
+        {"ca_file_missing", url("https://a.example", ", ca_file: /nope/ca.pem"), "E0223", 3, 70, "/nope/ca.pem"},
+        {"provider_key_with_space", provider("{ base_url: \"https://a.example\", api_keys: [ \"${env:SPACED}\" ] }"),
+         "E0110", 3, 51, "header"},
+    };
+}
+
+std::vector<BadConfig> warning_cases() {
+    return {
+        {"key_above_team",
+         with("teams: { t: { limits: { rpm: 10 } } }\n"
+              "keys: [ { id: k, team: t, secret: abc-def, limits: { rpm: 11 } } ]\n"),
+         "W0301", 7, 59, "above the 10 of team `t`"},
+        {"team_above_org", with("orgs: { default: { limits: { rpm: 10 } } }\nteams: { t: { limits: { rpm: 11 } } }\n"),
+         "W0301", 7, 30, "org `default`"},
+        {"allowed_model_unknown", with("teams: { t: { models: [ mm ] } }\n"), "W0302", 6, 25, "configured models: m"},
+        {"burst_alone", with("teams: { t: { limits: { burst: 5 } } }\n"), "W0304", 6, 32, "no effect"},
+        {"entry_above_memory", with("cache: { memory: 1MiB, max_entry: 2MiB }\n"), "W0305", 6, 35, "cache.memory"},
+        {"body_above_held", with("body: { held: 1MiB }\n"), "W0305", 6, 15, "body.json"},
+        {"short_master", with("secrets: { master: abc }\n"), "W0307", 6, 20, "fewer than 16"},
+    };
+}
+
+std::vector<BadConfig> all_cases() {
+    std::vector<BadConfig> out;
+    for (auto part : {yaml_cases(), shape_cases(), later_cases(), relation_cases(), network_cases(), warning_cases()}) {
+        for (BadConfig& bad : part) out.push_back(std::move(bad));
+    }
+    return out;
+}
+
+} // namespace
+
+std::span<const BadConfig> bad_configs() {
+    static const std::vector<BadConfig> cases = all_cases();
+    return cases;
+}
+
+} // namespace tollgate::config::test

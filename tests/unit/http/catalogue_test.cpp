@@ -1,0 +1,133 @@
+#include "tests/unit/http/catalogue.hpp"
+
+#include "gateway/base/text.hpp"
+#include "tests/unit/http/conversation.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <optional>
+#include <random>
+#include <utility>
+
+namespace tollgate::test {
+namespace {
+
+class Catalogue : public testing::TestWithParam<Case> {
+  protected:
+    static void expect_outcome(const Case& entry, const Conversation& got) {
+        switch (entry.must) {
+        case Must::refuse:
+            EXPECT_THAT(entry.statuses, testing::Contains(got.refused)) << got;
+            EXPECT_TRUE(got.messages.empty()) << got;
+            return;
+        case Must::incomplete:
+            EXPECT_TRUE(got.incomplete && got.refused == 0 && got.messages.empty()) << got;
+            return;
+        case Must::accept:
+            EXPECT_TRUE(got.refused == 0 && !got.incomplete) << got;
+            ASSERT_EQ(got.messages.size(), entry.messages) << got;
+            EXPECT_EQ(visible(got.messages.front().body), visible(entry.body));
+            return;
+        }
+    }
+};
+
+TEST_P(Catalogue, any_segmentation_hasTheRequiredOutcome) {
+    const Case& entry = GetParam();
+    const std::array<std::pair<std::string_view, Segments>, 3> segmentations{
+        {{"whole", whole(entry.octets)}, {"split at CR", split_crlf(entry.octets)}, {"octet by octet", octet_by_octet(entry.octets)}}};
+    for (const auto& [name, segments] : segmentations) {
+        SCOPED_TRACE(name);
+        expect_outcome(entry, converse(segments));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(Section23, Catalogue, testing::ValuesIn(all_cases()),
+                         [](const auto& parameter) { return "case_" + std::to_string(parameter.param.number); });
+
+TEST(CatalogueTable, holdsEveryCaseOnce) {
+    std::vector<int> numbers;
+    for (const Case& entry : all_cases()) numbers.push_back(entry.number);
+    std::ranges::sort(numbers);
+    std::vector<int> expected(222);
+    std::iota(expected.begin(), expected.end(), 1);
+    EXPECT_EQ(numbers, expected);
+}
+
+const Case& numbered(const std::vector<Case>& cases, int number) {
+    return *std::ranges::find(cases, number, &Case::number);
+}
+
+std::optional<std::string> value_of(const Message& message, std::string_view name) {
+    for (const auto& [n, value] : message.fields)
+        if (iequals(n, name)) return value;
+    return std::nullopt;
+}
+
+// "drop": a name with an underscore never stands for the one with a hyphen.
+TEST(CatalogueDrops, underscoreNames_areNotTheFieldsTheyResemble) {
+    const auto cases = all_cases();
+    const auto first = [&](int number) { return converse(whole(numbered(cases, number).octets)).messages.at(0); };
+    EXPECT_EQ(value_of(first(29), "transfer-encoding"), std::nullopt);
+    EXPECT_EQ(first(29).body.size(), 5U);
+    EXPECT_EQ(value_of(first(165), "x-api-key"), std::nullopt);
+    EXPECT_EQ(value_of(first(196), "content-length"), "5");
+    EXPECT_EQ(first(196).body.size(), 5U);
+}
+
+// B4: nothing of a trailer reaches the head, and none of them ends the connection.
+TEST(CatalogueTrailers, acceptedTrailers_changeNothing) {
+    for (const Case& entry : trailer_cases()) {
+        if (entry.must != Must::accept) continue;
+        const Conversation got = converse(whole(entry.octets + std::string(S)));
+        ASSERT_EQ(got.messages.size(), 2U) << entry.number << ": " << got;
+        EXPECT_EQ(got.messages[0].fields.size(), 2U) << entry.number << ": " << got;
+        EXPECT_EQ(value_of(got.messages[0], "host"), "a") << entry.number;
+        EXPECT_TRUE(got.messages[0].keep_alive) << entry.number;
+    }
+}
+
+TEST(CatalogueConnections, keepAlive_followsVersionAndConnection) {
+    const auto cases = all_cases();
+    for (const int number : {181, 183, 184, 199, 217, 173})
+        EXPECT_FALSE(converse(whole(numbered(cases, number).octets)).messages.at(0).keep_alive) << number;
+    for (const int number : {182, 104, 180, 215, 216})
+        EXPECT_TRUE(converse(whole(numbered(cases, number).octets)).messages.at(0).keep_alive) << number;
+}
+
+// Flips, inserts, deletes and doubles octets of sound messages. Garbage that trickles in may be refused before its line
+// is complete; what is accepted never depends on how the octets were cut.
+TEST(Segmentation, mutatedMessages_giveTheSameMessagesInEveryCut) {
+    std::mt19937 random(20240607);
+    std::vector<std::string> seeds;
+    for (const Case& entry : all_cases())
+        if (entry.octets.size() < 400) seeds.push_back(entry.octets);
+    static constexpr std::string_view kSpice{"\r\n\t :;,0\x00\x7f\xff\"aF", 14};
+    for (int round = 0; round < 3000; ++round) {
+        std::string octets = seeds[random() % seeds.size()] + seeds[random() % seeds.size()];
+        for (unsigned i = random() % 4; i > 0; --i) {
+            const std::size_t at = random() % octets.size();
+            const char spice = kSpice[random() % kSpice.size()];
+            switch (random() % 4) {
+            case 0: octets[at] = spice; break;
+            case 1: octets.insert(at, 1, spice); break;
+            case 2: octets.erase(at, 1); break;
+            default: octets.insert(at, octets.substr(at, 1 + random() % 8)); break;
+            }
+        }
+        const Conversation first = converse(whole(octets));
+        for (const Segments& segments : {octet_by_octet(octets), split_crlf(octets), split_randomly(octets, random)}) {
+            const Conversation other = converse(segments);
+            ASSERT_EQ(first.messages, other.messages) << visible(octets, 2000) << "\nwhole: " << first << "\ncut: " << other;
+            const bool same_end = first.refused == other.refused || (first.incomplete && other.refused == 400);
+            ASSERT_TRUE(same_end) << visible(octets, 2000) << "\nwhole: " << first << "\ncut: " << other;
+        }
+    }
+}
+
+} // namespace
+} // namespace tollgate::test
