@@ -152,7 +152,7 @@ bool looks_like_credential(std::string_view text) noexcept {
     }
     std::size_t start = 0;
     for (std::size_t i = 0; i <= text.size(); ++i) {
-        const bool inside = i < text.size() && (is_alnum(text[i]) || text[i] == '_' || text[i] == '+');
+        const bool inside = i < text.size() && (is_alnum(text[i]) || text[i] == '+');
         if (inside) continue;
         if (random_run(text.substr(start, i - start))) return true;
         start = i + 1;

@@ -37,7 +37,7 @@ void prepare_process() {
 
 exchange::DerivedKeys derive(const Secret& master) {
     return {crypto::hkdf_sha256(master.reveal(), "key-pepper/v1"), crypto::hkdf_sha256(master.reveal(), "cache-mac/v1"),
-            crypto::hkdf_sha256(master.reveal(), "cache-aead/v1")};
+            crypto::hkdf_sha256(master.reveal(), "cache-seal/v1")};
 }
 
 std::string make_pseudonym() {

@@ -34,7 +34,9 @@ void WorkerCounters::publish(metrics::Shard& shard, const cache::StoreStats& sto
     shard.add(stores_corrupt_, store.corrupt - seen_.corrupt);
     if (with_redis) {
         shard.add(redis_hits_, store.redis_hits - seen_.redis_hits);
-        shard.add(redis_misses_, store.misses - seen_.misses);
+        // A look-up that failed is an error, not also a miss.
+        const auto redis_misses = [](const cache::StoreStats& s) { return s.misses - s.redis_errors; };
+        shard.add(redis_misses_, redis_misses(store) - redis_misses(seen_));
         shard.add(redis_lookup_errors_, store.redis_errors - seen_.redis_errors);
         shard.add(redis_ok_, redis->ok - redis_seen_.ok);
         shard.add(redis_failed_, redis->errors - redis_seen_.errors);

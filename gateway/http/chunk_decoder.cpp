@@ -97,6 +97,7 @@ std::expected<std::size_t, BadMessage> ChunkDecoder::step_extension(std::string_
 // *( BWS ";" BWS token [ BWS "=" BWS ( token / quoted-string ) ] ), printable ASCII only (B8).
 bool ChunkDecoder::extension_ok() const {
     std::string_view rest = line_;
+    if (!rest.empty() && (rest.back() == ' ' || rest.back() == '\t')) return false; // case 63
     while (!rest.empty()) {
         rest = rest.substr(std::min(rest.find_first_not_of(" \t"), rest.size()));
         if (rest.empty() || rest.front() != ';') return false;

@@ -27,13 +27,12 @@ BadMessage HeadScanner::line_too_long(std::string_view line) const noexcept {
 
 // An unfinished line is judged as far as it came, so that garbage without a line end is answered at once.
 std::expected<void, BadMessage> HeadScanner::check_unfinished(std::string_view octets) {
+    if (octets.size() > line_start_ && octets.back() == '\r') octets.remove_suffix(1); // may be half of a line end
     const std::string_view line = octets.substr(line_start_);
     if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line)) return std::unexpected(line_too_long(line));
-    std::string_view unjudged = octets.substr(std::max(line_start_, judged_));
-    if (!unjudged.empty() && unjudged.back() == '\r') unjudged.remove_suffix(1); // may be half of a line end
-    if (!std::ranges::all_of(unjudged, is_plain_octet))
+    if (!std::ranges::all_of(octets.substr(std::max(line_start_, judged_)), is_plain_octet))
         return std::unexpected(BadMessage{400, "The message head holds a control character."});
-    judged_ = std::max(line_start_, judged_) + unjudged.size();
+    judged_ = octets.size();
     return {};
 }
 

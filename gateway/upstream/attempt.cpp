@@ -150,7 +150,7 @@ Task<bool> Attempt::read_head(bool to_head) {
 }
 
 Task<bool> Attempt::run(std::string_view head, const Payload& payload, bool to_head, const Limits& limits) {
-    timeouts_ = limits.timeouts;
+    if (aborted_) co_return fail_connection("connecting"); // the client left before anything was done
     if (!co_await open(limits)) co_return false;
     if (!co_await send(head, payload)) co_return false;
     const TimePoint first = Clock::now() + limits.timeouts.first_token;

@@ -94,7 +94,6 @@ class Attempt {
     std::optional<http::BodyReader> body_;
     std::optional<net::DialTimes> dial_times_;
     Error error_;
-    config::Timeouts timeouts_;
     bool reused_ = false;
     bool sent_ = false;
     bool answered_ = false;

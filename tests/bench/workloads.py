@@ -13,7 +13,8 @@ _TEXT = "Explain in plain words how a gateway keeps the connection to a model pr
 def chat_body(size, *, model="gpt-4o-mini", stream=False, marked=False):
     """A chat request of exactly `size` octets."""
     question = {"role": "user", "content": _COUNTER if marked else ""}
-    request = {"model": model, "messages": [{"role": "system", "content": "You are terse."}, question], "temperature": 0.2}
+    messages = [{"role": "system", "content": "You are terse."}, question]
+    request = {"model": model, "messages": messages, "temperature": 0.2}
     if stream:
         request["stream"] = True
     room = size - len(json.dumps(request, separators=(",", ":")))
@@ -100,7 +101,8 @@ def verify(workload, subject, mock):
         raise BenchError(f"{workload.name}: {subject.name} answered:\n{head.decode()}{body.decode(errors='replace')}")
     # The mock stores nothing that differs between two answers, so the octets are the same.
     if body != expected:
-        raise BenchError(f"{workload.name}: {subject.name} changed the answer:\n{body[:600]!r}\ninstead of\n{expected[:600]!r}")
+        shown = f"{body[:600]!r}\ninstead of\n{expected[:600]!r}"
+        raise BenchError(f"{workload.name}: {subject.name} changed the answer:\n{shown}")
     wanted = 1 if workload.upstream and not workload.unique else 0
     if not workload.unique and reached != wanted:
         raise BenchError(f"{workload.name}: a repeated request of {subject.name} reached the provider {reached} times")

@@ -1,4 +1,4 @@
--- Arguments: body file, client key, seed. With a seed every body differs: the 16 digits of "0000000000000000" in it count.
+-- Arguments: body file, client key, seed. With a seed every body differs: the "0000000000000000" in it counts up.
 local unique, head, front, back, number
 
 function init(args)

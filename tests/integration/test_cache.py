@@ -78,7 +78,7 @@ class MemoryHit(CacheCase):
 
     def test_tool_calls_are_data_and_hit(self):
         tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]
-        body = chat(self.prompt, tools=tools, tool_choice="required")
+        body = chat(f"call tool for {self.prompt}", tools=tools)
         answers = [self.ask(body=body) for _ in range(2)]
         self.assertEqual(answers[0].json()["choices"][0]["finish_reason"], "tool_calls")
         self.assertEqual(self.status_of(answers[1]), "hit")

@@ -3,11 +3,14 @@
 
 #include "config/load.hpp"
 
+#include <cstdlib>
 #include <fstream>
+#include <gtest/gtest.h>
 #include <map>
 #include <sstream>
 #include <string>
 #include <string_view>
+#include <unistd.h>
 
 namespace tollgate::config::test {
 
@@ -50,6 +53,24 @@ inline std::string source_file(const std::string& path) {
     out << file.rdbuf();
     return out.str();
 }
+
+// A file with this content for as long as the object lives.
+class TemporaryFile {
+  public:
+    explicit TemporaryFile(std::string_view text) : name_(testing::TempDir() + "tollgate-config-XXXXXX") {
+        const int descriptor = ::mkstemp(name_.data());
+        EXPECT_GE(descriptor, 0) << name_;
+        EXPECT_EQ(::write(descriptor, text.data(), text.size()), static_cast<ssize_t>(text.size())) << name_;
+        ::close(descriptor);
+    }
+    ~TemporaryFile() { ::unlink(name_.c_str()); }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+  private:
+    std::string name_;
+};
 
 // For failure messages.
 inline std::string listing(const Loaded& loaded) {

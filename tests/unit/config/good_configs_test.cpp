@@ -2,8 +2,6 @@
 
 #include "gateway/base/crypto.hpp"
 
-#include <cstdio>
-#include <cstdlib>
 #include <gtest/gtest.h>
 
 namespace tollgate::config::test {
@@ -191,17 +189,11 @@ TEST(GoodConfig, anchors_aliases_and_merges_work) {
 }
 
 TEST(GoodConfig, references_are_replaced_anywhere_in_a_value) {
-    char name[] = "/tmp/tollgate-config-XXXXXX";
-    const int descriptor = ::mkstemp(name);
-    ASSERT_GE(descriptor, 0);
-    std::FILE* const file = ::fdopen(descriptor, "w");
-    std::fputs("from-a-file\r\n", file);
-    std::fclose(file);
+    const TemporaryFile file("from-a-file\r\n");
     const Config config = loaded_with("store: { path: \"/x/${env:RPM}/$${env:RPM}/$\" }\n"
                                       "orgs: { default: { limits: { rpm: \"${env:RPM}\" } } }\n"
                                       "keys: [ { id: k, secret: \"a-${file:" +
-                                      std::string(name) + "}-${env:RPM}\" } ]\n");
-    std::remove(name);
+                                      file.name() + "}-${env:RPM}\" } ]\n");
     EXPECT_EQ(config.store_path, "/x/600/${env:RPM}/$");
     EXPECT_EQ(config.orgs.at("default").limits.rpm, 600U);
     EXPECT_EQ(config.keys.at(0).secret.reveal(), "a-from-a-file-600");

@@ -2,7 +2,6 @@
 
 #include "config/node.hpp"
 
-#include <cstdio>
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <random>
@@ -88,23 +87,6 @@ TEST(Robustness, alias_below_the_depth_limit_counts_its_own_depth) {
     ASSERT_EQ(loaded.diagnostics.size(), 1U) << listing(loaded);
     EXPECT_EQ(loaded.diagnostics[0].code, "E0006");
 }
-
-class TemporaryFile {
-  public:
-    explicit TemporaryFile(std::string_view text) {
-        const int descriptor = ::mkstemp(name_);
-        std::FILE* const file = ::fdopen(descriptor, "w");
-        std::fwrite(text.data(), 1, text.size(), file);
-        std::fclose(file);
-    }
-    ~TemporaryFile() { std::remove(name_); }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    [[nodiscard]] std::string name() const { return name_; }
-
-  private:
-    char name_[32] = "/tmp/tollgate-config-XXXXXX";
-};
 
 TEST(LoadFile, reads_and_remembers_its_name) {
     const TemporaryFile file(kBase);

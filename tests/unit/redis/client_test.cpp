@@ -61,7 +61,8 @@ class RedisClient : public testing::Test {
     }
 
     asio::io_context io{1};
-    std::unique_ptr<FakeServer> server = std::make_unique<FakeServer>(io);
+    FakeServer fake{io};
+    FakeServer* const server = &fake;
     std::unique_ptr<Client> client;
 };
 
@@ -209,7 +210,7 @@ TEST_F(RedisClient, A_closed_connection_means_down_then_reconnect) {
 
 TEST_F(RedisClient, Nobody_listening_means_down_at_once) {
     const config::Redis with = options();
-    server.reset();
+    server->stop_listening();
     client = std::make_unique<Client>(io, with);
     client->start();
     run_until(io, [this] { return !client->last_error().empty(); });

@@ -124,6 +124,11 @@ void FakeServer::close_connections() {
     sessions_.clear();
 }
 
+void FakeServer::stop_listening() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+}
+
 std::string FakeServer::bulk(std::string_view text) {
     return "$" + std::to_string(text.size()) + "\r\n" + std::string(text) + "\r\n";
 }

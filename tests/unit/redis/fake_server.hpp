@@ -1,4 +1,4 @@
-// A scripted Redis on loopback, on the io_context of the test.
+// A scripted Redis on loopback, on the io_context of the test. Must live as long as that runs.
 #pragma once
 
 #include "gateway/base/task.hpp"
@@ -34,6 +34,7 @@ class FakeServer {
     // Raw octets to the latest connection.
     void send(std::string_view bytes);
     void close_connections();
+    void stop_listening();
     static std::string bulk(std::string_view text);
 
     std::map<std::string, std::string> data;

@@ -1,0 +1,460 @@
+"""Hostile, broken and unusual clients. Case numbers are those of the bad-input catalogue (http_cases.py)."""
+
+import json
+import select
+import threading
+import time
+import unittest
+
+import http_cases
+from common import CHAT, KEY, NARROW_KEY, GatewayTest, bearer, chat, chat_message, message, octets, support
+
+GET_MODELS = message("GET", "/v1/models", [("Authorization", f"Bearer {KEY}")])
+ALTERNATIVES = {"501c": (400, 501), "400c": (400, 501), "505c": (400, 505)}
+
+
+def send_until_refused(connection, pieces):
+    """Sends on although the peer may have closed: what it answered before is read afterwards."""
+    try:
+        for piece in pieces:
+            connection.send(piece)
+    except ConnectionError:
+        pass
+
+
+class Catalogue(GatewayTest):
+    def judge(self, must, connection, label):
+        """Reads the first answer, and the second where one has to come."""
+        response = connection.read_response(method="HEAD" if "HEAD /" in label else "GET")
+        shown = f"{label}: {response.raw_head!r} {response.body!r}"
+        if must in ("ok", "ok1"):
+            self.assertIn(response.status, (200, 204, 400, 415), shown)
+            if response.status == 400:
+                self.assertEqual(response.json()["error"]["code"], "invalid_json", shown)
+            self.assertEqual(response.header("connection"), None if must == "ok" else "close", shown)
+        else:
+            self.assertIn(response.status, ALTERNATIVES.get(must, (int(must[:3]),)), shown)
+        if must == "ok":
+            second = connection.read_response()
+            self.assertIn(second.status, (200, 400), f"{shown} then {second.raw_head!r} {second.body!r}")
+            return
+        if must != "ok1" and not must.endswith("c"):
+            return
+        self.assertEqual(response.header("connection"), "close", shown)
+        self.assertIn(connection.wait_closed(), ("fin", "rst"), shown)
+        self.assertEqual(bytes(connection.buffer), b"", f"{shown}: something was answered after the end")
+
+    def replay(self, pieces_of):
+        tried = 0
+        for number, must, data in http_cases.CASES:
+            if must == "ok":
+                data += http_cases.S
+            pieces = pieces_of(data)
+            if pieces is None:
+                continue
+            tried += 1
+            with self.subTest(case=number), support.Connection("127.0.0.1", self.gateway.api_port) as connection:
+                send_until_refused(connection, pieces)
+                self.judge(must, connection, f"case {number} must {must} {data[:300]!r}")
+        self.assertEqual(self.post(CHAT, chat("mock-plain")).status, 200, "the gateway is well after all of them")
+        return tried
+
+    def check_what_went_upstream(self):
+        """The marked message reached the provider only where it followed a message that was served."""
+        legal = sum(must == "ok" for _, must, _ in http_cases.CASES) + 1  # case 188 holds one itself
+        self.assertEqual(self.mock.stats()["by_model"], {"mock-smuggled": legal, "mock-plain": 1})
+
+    def test_cases_1_to_221_in_one_write(self):
+        self.assertGreater(self.replay(lambda data: [data]), 210)
+        self.check_what_went_upstream()
+
+    def test_case_223_octet_by_octet(self):
+        def octet_by_octet(data):
+            return [data[i : i + 1] for i in range(len(data))] if len(data) < 1000 else None
+
+        self.assertGreater(self.replay(octet_by_octet), 200)
+        self.assertLessEqual(set(self.mock.stats()["by_model"]), {"mock-smuggled", "mock-plain"})
+
+    def test_cases_185_to_187_unfinished_messages(self):
+        unfinished = [
+            http_cases.P + b"Content-Length: 60\r\n\r\n" + http_cases.SMUGGLED.encode(),
+            http_cases.C + b"5\r\nhel",
+            b"GET /v1/models HTTP/1.1\r\nHo",
+            b"",
+        ]
+        for data in unfinished:
+            connection = self.connect()
+            connection.send(data)
+            connection.half_close()
+            self.assertIn(connection.wait_closed(), ("fin", "rst"), data)
+            self.assertEqual(bytes(connection.buffer), b"", data)
+        self.assertEqual(self.ask().status, 200)
+        self.assertEqual(self.mock.stats()["requests"], 1)
+
+    def test_case_224_last_chunk_in_pieces(self):
+        body = octets(chat())
+        connection = self.connect()
+        connection.send(http_cases.C + b"%x\r\n%s\r\n" % (len(body), body))
+        for piece in (b"0\r\n", b"\r", b"\n"):
+            self.assertEqual(select.select([connection.socket], [], [], 0.02)[0], [], piece)
+            connection.send(piece)
+        self.assertEqual(connection.read_response().status, 200)
+        self.assertEqual(self.mock.requests()[0]["body"], body)
+
+    def test_cases_226_to_229_endless_extensions_digits_trailers(self):
+        before = self.gateway.resident_octets()
+        endless = {
+            b"5;a=": (b"b" * 65536, 400),
+            b"0" * 16: (b"0" * 65536, 400),
+            b"0\r\nX: ": (b"v" * 65536, 431),
+            b"0\r\n": (b"XA: v\r\n" * 8192, 431),
+        }
+        for start, (more, status) in endless.items():
+            connection = self.connect()
+            send_until_refused(connection, [http_cases.C + start, *[more] * 200])
+            response = connection.read_response()
+            self.assertEqual((response.status, response.header("connection")), (status, "close"), start)
+        self.assertLess(self.gateway.resident_octets() - before, 8 << 20)
+
+    def test_case_225_endless_header_lines(self):
+        connection = self.connect()
+        lines = (b"A: v\r\nX" for _ in range(5000))
+        send_until_refused(connection, [b"GET / HTTP/1.1\r\nX", *lines])
+        self.assertEqual(connection.read_response().status, 431)
+
+
+class Connections(GatewayTest):
+    def test_many_requests_on_one_connection(self):
+        connection = self.connect()
+        for number in range(1, 101):
+            connection.request("POST", CHAT, bearer(), chat(f"mock-tokens-{number}"))
+            response = connection.read_response()
+            self.assertEqual(response.json()["usage"]["completion_tokens"], number)
+            self.assertIsNone(response.header("connection"))
+
+    def test_case_222_hundred_pipelined_requests_in_order(self):
+        connection = self.connect()
+        messages = [chat_message(octets(chat(f"mock-tokens-{n}:slow-{7 - n % 7}"))) for n in range(1, 101)]
+        connection.send(b"".join(messages))
+        for number in range(1, 101):
+            response = connection.read_response()
+            self.assertEqual((response.status, response.json()["usage"]["completion_tokens"]), (200, number))
+        self.assertEqual(self.mock.stats()["completed"], 100)
+
+    def test_pipelined_request_behind_a_stream(self):
+        connection = self.connect()
+        connection.send(chat_message(octets(chat("mock-tokens-3", stream=True))) + GET_MODELS)
+        *_, done = connection.sse(connection.read_head())
+        self.assertEqual(done.data, "[DONE]")
+        self.assertEqual(connection.read_response().json()["object"], "list")
+
+    def test_one_thousand_requests_then_close(self):
+        connection = self.connect()
+        connection.send(GET_MODELS * 1001)
+        for _ in range(999):
+            self.assertIsNone(connection.read_response().header("connection"))
+        self.assertEqual(connection.read_response().header("connection"), "close")
+        self.assertIn(connection.wait_closed(), ("fin", "rst"))
+        self.assertEqual(bytes(connection.buffer), b"")
+
+    def test_http_1_0(self):
+        body = octets(chat())
+        fields = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json"), ("Content-Length", len(body))]
+        connection = self.connect()
+        connection.send(message(headers=fields, body=body, version="1.0") + GET_MODELS)
+        response = connection.read_response()
+        self.assertEqual((response.status, response.header("connection")), (200, "close"))
+        self.assertIn(connection.wait_closed(), ("fin", "rst"))
+        self.assertEqual(bytes(connection.buffer), b"", "what follows is not served")
+        connection = self.connect()
+        for _ in range(3):
+            connection.send(message(headers=[*fields, ("Connection", "keep-alive")], body=body, version="1.0"))
+            response = connection.read_response()
+            self.assertEqual((response.status, response.header("connection")), (200, "keep-alive"))
+
+    def test_http_1_0_stream_ends_with_the_connection(self):
+        body = octets(chat("mock-tokens-3", stream=True))
+        fields = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json"), ("Content-Length", len(body))]
+        connection = self.connect()
+        connection.send(message(headers=[*fields, ("Connection", "keep-alive")], body=body, version="1.0"))
+        head = connection.read_head()
+        self.assertEqual((head.header("transfer-encoding"), head.header("connection")), (None, "close"))
+        self.assertEqual(b"".join(connection.body_pieces(head)), self.direct(CHAT, json.loads(body)).body)
+
+    def test_head_is_get_without_a_body(self):
+        for path in ("/v1/models", "/v1/models/gpt-4o-mini", "/v1/engines"):
+            whole = self.get(path)
+            connection = self.connect()
+            connection.send(message("HEAD", path, [("Authorization", f"Bearer {KEY}")]) + GET_MODELS)
+            head = connection.read_response(method="HEAD")
+            self.assertEqual((head.status, head.header("content-length")), (200, str(len(whole.body))), path)
+            self.assertEqual(connection.read_response().json()["object"], "list")
+        self.assertEqual(self.get("/v1/models/nothing", method="HEAD").status, 404)
+        self.assertEqual(self.get(CHAT, method="HEAD").status, 403, "listing stored answers needs the group")
+
+    def test_case_273_options_needs_no_key(self):
+        for target in (CHAT, "/v1/models", "/anything", "*"):
+            connection = self.connect()
+            connection.send(message("OPTIONS", target) + GET_MODELS)
+            response = connection.read_response()
+            self.assertEqual((response.status, response.body), (204, b""), target)
+            self.assertIn("POST", response.header("allow"))
+            self.assertIsNone(response.header("content-length"), "RFC 9110 §8.6")
+            self.assertEqual(connection.read_response().status, 200)
+
+    def test_case_239_pause_then_a_request_as_body(self):
+        """What follows a refused message is never a request, whenever it comes."""
+        connection = self.connect()
+        connection.send(message(headers=[("Content-Length", len(http_cases.S))]))
+        self.assertEqual(connection.read_response().status, 401)
+        send_until_refused(connection, [http_cases.S])
+        self.assertIn(connection.wait_closed(), ("fin", "rst"))
+        self.assertEqual((bytes(connection.buffer), self.mock.stats()["requests"]), (b"", 0))
+
+
+class Expectations(GatewayTest):
+    values = {"BODY_JSON": "64KiB"}
+
+    def expecting(self, length, *, key=KEY, kind="application/json", path=CHAT):
+        fields = [("Authorization", f"Bearer {key}"), ("Content-Type", kind), ("Content-Length", length)]
+        connection = self.connect()
+        connection.send(message(target=path, headers=[*fields, ("Expect", "100-continue")]))
+        return connection
+
+    def test_body_is_asked_for(self):
+        body = octets(chat())
+        connection = self.expecting(len(body))
+        connection.receive()
+        self.assertEqual(bytes(connection.buffer), b"HTTP/1.1 100 Continue\r\n\r\n")
+        connection.send(body)
+        response = connection.read_response()
+        self.assertEqual((response.interim, response.status), ([100], 200))
+        line, fields = self.head_lines(self.mock.requests()[0])
+        self.assertNotIn("expect", {name.lower() for name, _ in fields}, line)
+
+    def test_refused_before_the_body(self):
+        refused = [
+            (self.expecting(50, key="nobody-has-this-key"), 401),
+            (self.expecting(1 << 20), 413),
+            (self.expecting(50, kind="text/plain"), 415),
+            (self.expecting(50, path="/v1/nothing"), 404),
+        ]
+        for connection, status in refused:
+            response = connection.read_response()
+            self.assertEqual((response.interim, response.status, response.header("connection")), ([], status, "close"))
+            self.assertIn(connection.wait_closed(), ("fin", "rst"))
+
+    def test_case_242_next_request_instead_of_the_body(self):
+        connection = self.expecting(5)
+        connection.send(http_cases.S)
+        response = connection.read_response()
+        self.assertEqual((response.interim, response.status), ([100], 400), "its first octets are the body")
+        self.assertEqual(response.json()["error"]["code"], "invalid_json")
+        self.assertEqual(connection.read_response().status, 501, "the rest of it is no method anyone knows")
+        self.assertEqual(self.mock.stats()["requests"], 0)
+
+    def test_other_expectations(self):
+        connection = self.connect()
+        connection.send(chat_message(octets(chat()), [("Expect", "200-ok")]))
+        self.assert_error(connection.read_response(), 417)
+
+
+class Bodies(GatewayTest):
+    values = {"BODY_JSON": "1MiB"}
+    BIG = 10_000_000
+
+    def test_chunked_bodies(self):
+        body = octets(chat(content="x" * 5000))
+        for size in (1, 7, 1000, 100_000):
+            connection = self.connect()
+            pieces = [body[at : at + size] for at in range(0, len(body), size)]
+            wire = b"".join(b"%X;note=\"a b\"\r\n%s\r\n" % (len(piece), piece) for piece in pieces[:20])
+            wire += b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces[20:])
+            connection.send(http_cases.C + wire + b"0\r\nTrailer: dropped\r\n\r\n" + GET_MODELS)
+            self.assertEqual(connection.read_response().status, 200)
+            self.assertEqual(connection.read_response().json()["object"], "list")
+            (recorded,) = self.mock.requests(last=1)
+            self.assertEqual(recorded["body"], body)
+            self.assertNotIn("trailer", recorded["raw_head"].lower())
+            self.assertIn(f"content-length: {len(body)}\r\n", recorded["raw_head"].lower())
+
+    def test_411_413_415(self):
+        fixed = [("Authorization", f"Bearer {KEY}")]
+        json_type = ("Content-Type", "application/json")
+        body = octets(chat())
+        cases = [
+            (message(headers=[*fixed, json_type]), 411),
+            (message(headers=[*fixed, json_type, ("Content-Length", 2_000_000)]), 413),
+            (message(headers=[*fixed, ("Content-Length", len(body))], body=body), 415),
+            (message(headers=[*fixed, ("Content-Type", "text/plain"), ("Content-Length", 2)], body=b"{}"), 415),
+            (message(headers=[*fixed, ("Content-Type", "application/json; charset=utf-16"), ("Content-Length", 2)],
+                     body=b"{}"), 415),  # case 272
+            (chat_message(body, [("Content-Encoding", "gzip")]), 415),  # case 179
+            (chat_message(body, [("Content-Encoding", "br")]), 415),  # case 263
+            (message("GET", "/v1/" + "a" * 9000, fixed), 414),
+            (message("GET", "/v1/models", [*fixed, ("X-Long", "a" * 9000)]), 431),
+        ]
+        for data, status in cases:
+            connection = self.connect()
+            connection.send(data)
+            response = connection.read_response()
+            self.assert_error(response, status, type="invalid_request_error")
+            self.assertEqual(response.header("connection"), "close", data[:100])
+        self.assertEqual(self.mock.stats()["requests"], 0)
+
+    def test_charset_utf_8_is_what_is_meant(self):
+        for kind in ("application/json; charset=utf-8", 'Application/JSON;charset="UTF-8"'):
+            self.assertEqual(self.post(CHAT, octets(chat()), {"content-type": kind}).status, 200, kind)
+
+    def big_request(self, key):
+        fields = [("Authorization", f"Bearer {key}"), ("Content-Type", "application/json")]
+        return message(headers=[*fields, ("Content-Length", self.BIG)])
+
+    def test_case_240_early_refusal_of_a_large_body(self):
+        """The client reads the answer, whether it sends everything first or listens while it sends."""
+        for key, status in (("nobody-has-this-key", 401), (KEY, 413)):
+            connection = self.connect()
+            send_until_refused(connection, [self.big_request(key), *[b"x" * 100_000] * 100, http_cases.S])
+            response = connection.read_response()
+            self.assertEqual((response.status, response.header("connection")), (status, "close"))
+            self.assertTrue(response.json()["error"]["message"])
+            self.assertIn(connection.wait_closed(), ("fin", "rst"))
+            self.assertEqual(bytes(connection.buffer), b"")
+
+            connection = self.connect()
+            connection.send(self.big_request(key))
+            self.assertEqual(connection.read_response().status, status, "before an octet of the body")
+        self.assertEqual(self.mock.stats()["requests"], 0)
+
+    def test_case_240_sender_and_reader_apart(self):
+        connection = self.connect()
+        everything = [self.big_request(NARROW_KEY), *[b"x" * 100_000] * 100]
+        sender = threading.Thread(target=send_until_refused, args=(connection, everything))
+        sender.start()
+        self.addCleanup(sender.join)
+        self.assert_error(connection.read_response(), 413, code="request_too_large")
+
+    def test_chunked_body_over_the_cap(self):
+        connection = self.connect()
+        chunk = b"186a0\r\n" + b"x" * 100_000 + b"\r\n"
+        send_until_refused(connection, [http_cases.C, *[chunk] * 100])
+        self.assert_error(connection.read_response(), 413, code="request_too_large")
+
+    def test_json_that_is_refused(self):
+        wrong = [
+            b"", b" ", b"{", b"[]", b'"x"', b"nul", b'{"model":"gpt-4o-mini"}x', b"\xef\xbb\xbf{}",
+            b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"\xff"}]}',
+            b'{"model":"gpt-4o-mini","model":"renamed","messages":[]}',
+            b'{"model":"gpt-4o-mini","mod\\u0065l":"renamed","messages":[]}',
+            b'{"model":"gpt-4o-mini","messages":[],"x":{"a":1,"a":2}}',
+            b'{"model":"gpt-4o-mini","messages":' + b"[" * 70 + b"]" * 70 + b"}",
+            b'{"model":"gpt-4o-mini","messages":[],"stream":"yes"}',
+        ]
+        for body in wrong:
+            connection = self.connect()
+            connection.send(chat_message(body) + GET_MODELS)
+            response = connection.read_response()
+            self.assert_error(response, 400)
+            self.assertEqual(connection.read_response().status, 200, "the connection goes on")
+        self.assertEqual(self.mock.stats()["requests"], 0)
+
+
+class Patience(GatewayTest):
+    """The deadlines that no configuration shortens, all waited for at once."""
+
+    def test_cases_231_to_233_slow_clients(self):
+        body = octets(chat())
+        silent, slow_head = self.connect(), self.connect()
+        still_body, slow_body = self.connect(), self.connect()
+        slow_head.send(b"GET /v1/models HTTP/1.1\r\nHost: a\r\nX-Drip: ")
+        still_body.send(chat_message(body)[: -len(body)])
+        slow_body.send(chat_message(body)[: -len(body)])
+        started = time.monotonic()
+        pending = {silent: "silent", slow_head: "slow_head", still_body: "still_body", slow_body: "slow_body"}
+        ended = {}
+        dripped = 0
+        while pending and time.monotonic() - started < 60:
+            sockets = {connection.socket: connection for connection in pending}
+            for readable in select.select(list(sockets), [], [], 1.0)[0]:
+                connection = sockets[readable]
+                if not connection.receive() or b"\r\n\r\n" in connection.buffer:
+                    ended[pending.pop(connection)] = time.monotonic() - started
+            for connection in (slow_head, slow_body):
+                if connection in pending:
+                    connection.send(b"x" if connection is slow_head else body[dripped : dripped + 1])
+            dripped += 1
+        limits = {"silent": 10, "slow_head": 10, "still_body": 30, "slow_body": 30}
+        self.assertEqual(ended.keys(), limits.keys(), ended)
+        for name, seconds in limits.items():
+            self.assertGreater(ended[name], seconds - 0.5, ended)
+            self.assertLess(ended[name], seconds + 10, ended)
+        self.assertEqual(bytes(silent.buffer), b"", "who asked nothing is told nothing")
+        for connection in (slow_head, still_body, slow_body):
+            response = connection.read_response()
+            self.assert_error(response, 408)
+            self.assertEqual(response.header("connection"), "close")
+        self.assertEqual(self.mock.stats()["requests"], 0)
+
+
+class ClientLeaves(GatewayTest):
+    PATIENCE_NS = 500_000_000  # ten times the stated 50 ms
+
+    def leave(self, how, model, **extra):
+        """Time from the client's leaving to the end of the upstream connection."""
+        self.mock.reset()
+        connection = self.connect()
+        connection.request("POST", CHAT, bearer(), chat(model, **extra))
+        if extra.get("stream"):
+            next(connection.sse(connection.read_head()))
+        self.mock.wait(requests=1)
+        left = time.monotonic_ns()
+        getattr(connection, how)()
+        return self.mock.wait(aborted=1)["last_abort_ns"] - left
+
+    def test_fault_68_before_the_first_octet(self):
+        for how in ("close", "half_close", "reset"):
+            self.assertLess(self.leave(how, "mock-hang"), self.PATIENCE_NS, how)
+
+    def test_fault_69_in_the_middle_of_a_stream(self):
+        for how in ("close", "half_close", "reset"):
+            self.assertLess(self.leave(how, "mock-tokens-1000:pace-20", stream=True), self.PATIENCE_NS, how)
+            self.assertLess(self.leave(how, "mock-hang-after-2", stream=True), self.PATIENCE_NS, how)
+
+    def test_fault_66_during_upload(self):
+        for how in ("close", "half_close", "reset"):
+            connection = self.connect()
+            connection.send(chat_message(octets(chat(content="x" * 500_000)))[:200_000])
+            getattr(connection, how)()
+        self.assertEqual(self.ask().status, 200)
+        self.assertEqual(self.mock.stats()["requests"], 1)
+
+
+class HalfCloseServed(GatewayTest):
+    values = {"HALF_CLOSE": "serve"}
+
+    def test_case_237_answer_after_the_clients_end(self):
+        connection = self.connect()
+        connection.request("POST", CHAT, bearer(), chat("mock-slow-300"))
+        connection.half_close()
+        self.assertEqual(connection.read_response().status, 200)
+        self.assertIn(connection.wait_closed(), ("fin", "rst"))
+
+    def test_fault_71_stream_after_the_clients_end(self):
+        connection = self.connect()
+        connection.request("POST", CHAT, bearer(), chat("mock-tokens-10:pace-20", stream=True))
+        connection.half_close()
+        *_, done = connection.sse(connection.read_head())
+        self.assertEqual(done.data, "[DONE]")
+        self.assertEqual(self.mock.stats()["aborted"], 0)
+
+    def test_a_reset_is_still_the_end(self):
+        connection = self.connect()
+        connection.request("POST", CHAT, bearer(), chat("mock-hang"))
+        self.mock.wait(requests=1)
+        left = time.monotonic_ns()
+        connection.reset()
+        self.assertLess(self.mock.wait(aborted=1)["last_abort_ns"] - left, 500_000_000)
+
+
+if __name__ == "__main__":
+    unittest.main()
