@@ -21,9 +21,9 @@ Task<Result<void>> run_phases(Exchange& ex) {
     if (auto ok = route(ex); !ok) co_return ok;
     if (auto ok = authenticate(ex); !ok) co_return ok;
     if (auto ok = check_grant(ex); !ok) co_return ok;
+    if (auto ok = admit_body(ex); !ok) co_return ok;
     if (co_await answer_locally(ex)) co_return Result<void>();
     if (auto ok = peek(ex); !ok) co_return ok;
-    if (auto ok = admit_body(ex); !ok) co_return ok;
     if (auto ok = co_await read_body(ex); !ok) co_return ok;
     if (auto ok = inspect(ex); !ok) co_return ok;
     if (auto ok = authorize(ex); !ok) co_return ok;

@@ -104,6 +104,8 @@ Task<void> send_error(Exchange& ex, const Error& error) {
     settle_request_body(ex);
     std::string extra;
     api::append_retry_headers(extra, error);
+    if (error.status == 405) // RFC 9110 §15.5.6: the methods the path does take, none if it is unknown
+        http::append_field(extra, "allow", api::find_route(ex.method, ex.head.path).miss.allow);
     const std::string body = api::error_body(error, ex.id.view());
     co_await send_complete(ex, error.status, "application/json", body, extra);
 }

@@ -26,7 +26,7 @@ struct ReceivedHead {
 // The octets stay in the channel until the head is whole; from its first octet on a deadline runs (case 231).
 Task<HeadEnd> read_head(net::Channel& client, bool first, ReceivedHead& out) {
     http::HeadScanner scanner(http::kRequestLimits);
-    client.expire_hard_at(client.now() + (first ? Duration(kHeadTime) : Duration(kKeepAliveIdle)), "idle");
+    client.expire_hard_at(client.now() + (first ? Duration(kHeadTime) : Duration(kKeepAliveIdle)), first ? kFirstRequest : kKeepAlive);
     bool begun = false;
     for (;;) {
         const std::string_view octets = client.data();

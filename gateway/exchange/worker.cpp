@@ -15,6 +15,7 @@ namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kHandshakeTime = std::chrono::seconds(10);
+constexpr auto kFirstRequestGrace = std::chrono::seconds(1); // a drain waits so long for connections that just came
 
 // Ends a TLS handshake that takes too long.
 class HandshakeGuard final : public Deadline {
@@ -57,6 +58,7 @@ void Worker::start() {
         for (;;) {
             try {
                 io_.run();
+                state_->flush_log(); // of the requests that terminate() cut
                 return;
             } catch (const std::exception& failure) {
                 log::error("an exception reached the event loop", {{"error", failure.what()}});
@@ -75,7 +77,8 @@ void Worker::use(SnapshotPtr snapshot, net::TlsContext tls) {
 void Worker::stop_accepting() {
     asio::post(io_, [this] {
         listener_.close();
-        state_->deadlines.expire_clock("idle");
+        state_->deadlines.expire_clock(kKeepAlive);
+        silent_until_ = Clock::now() + kFirstRequestGrace;
     });
 }
 
@@ -139,6 +142,7 @@ Task<void> Worker::tick() {
         const TimePoint now = Clock::now();
         state_->metrics.shard().observe(counters_.loop_lag, std::max(Duration::zero(), now - due));
         state_->deadlines.tick(now);
+        if (now >= silent_until_) state_->deadlines.expire_clock(kFirstRequest);
         state_->date_line = date_line(WallClock::now());
         state_->flush_log();
         state_->publish_connections();

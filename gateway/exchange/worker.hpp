@@ -47,6 +47,7 @@ class Worker {
     net::SteadyTimer timer_;
     std::atomic<unsigned> sessions_{0};
     bool stopping_ = false;
+    TimePoint silent_until_ = kNever; // then connections without any request are closed
     std::thread thread_;
     WorkerCounters counters_;
 };

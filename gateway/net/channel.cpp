@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace tollgate::net {
 
@@ -52,7 +53,7 @@ void Channel::arm() {
 }
 
 Task<bool> Channel::more() {
-    if (gone_ != Gone::no || closed_) co_return false;
+    if (gone_ != Gone::no || closed_ || std::exchange(missed_, false)) co_return false;
     const std::size_t before = end_ - begin_;
     arm();
     if (!reading_) co_return false;
@@ -127,7 +128,8 @@ void Channel::on_expired() {
         if (!reading_) notify_gone(); // otherwise the read's completion tells it
         return;
     }
-    if (!wakeup_.waiting()) return;
+    missed_ = !wakeup_.waiting();
+    if (missed_) return;
     const auto keep = shared_from_this();
     wakeup_.notify();
 }

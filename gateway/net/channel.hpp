@@ -47,13 +47,15 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     // With half_close: serve, an end of stream is not "gone" for the watcher; failures still are.
     void tolerate_half_close(bool tolerate) noexcept { tolerate_half_close_ = tolerate; }
 
-    // Like expire_at, but the connection stays open: more() returns false and the owner still may answer.
+    // Like expire_at, but the connection stays open: more() returns false and the owner still may answer. One that runs
+    // out while nobody waits ends the next wait.
     void expire_softly_at(TimePoint at, std::string_view clock) noexcept {
         soft_ = true;
+        missed_ = false;
         expire_at(at, clock);
     }
     void expire_hard_at(TimePoint at, std::string_view clock) noexcept {
-        soft_ = false;
+        soft_ = missed_ = false;
         expire_at(at, clock);
     }
 
@@ -88,6 +90,7 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     bool write_failed_ = false;
     bool tolerate_half_close_ = false;
     bool soft_ = false;
+    bool missed_ = false; // a soft deadline ran out while nobody waited
 };
 using ChannelPtr = std::shared_ptr<Channel>;
 

@@ -26,8 +26,9 @@ def _instructions_of(name, workload, times, options, mock, core, folder):
     valgrind = shutil.which("valgrind")
     if not valgrind:
         raise BenchError("--callgrind needs valgrind")
-    out = pathlib.Path(folder) / f"callgrind-{name}-{workload.name}-{times}"
-    out.mkdir()
+    out = pathlib.Path(options.profiles or folder) / f"callgrind-{name}-{workload.name}-{times}"
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
     wrapper = [valgrind, "--tool=callgrind", f"--callgrind-out-file={out}/%p"]
     subject = start(name, tollgate=options.tollgate, upstream=mock.port, core=core, parent=folder, wrapper=wrapper)
     try:

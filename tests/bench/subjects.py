@@ -74,7 +74,6 @@ def start(name, *, tollgate, upstream, core, parent, wrapper=()):
     folder.mkdir()
     port, second = free_ports(2)
     values = {"LISTEN": port, "STREAM": second, "METRICS": second, "UPSTREAM": upstream}
-    values["USER"] = "user root;" if os.geteuid() == 0 else ""
     access_log = None
     if name.startswith("tollgate"):
         keys = [f"  - {{ id: k_bench, team: bench, secret: {CLIENT_KEY}, limits: {{ rpm: 1000M }} }}"]
@@ -86,9 +85,7 @@ def start(name, *, tollgate, upstream, core, parent, wrapper=()):
         access_log = folder / "access.log"
     elif name.startswith("nginx"):
         config = _write(f"{name}.conf", folder, "nginx.conf", **values)
-        # One process under a wrapper, so that only the worker's instructions are counted.
-        one = ["-g", "master_process off;"] if wrapper else []
-        arguments = [find_program("nginx"), "-p", folder, "-e", folder / "error.log", "-c", config, *one]
+        arguments = [find_program("nginx"), "-p", folder, "-e", folder / "error.log", "-c", config]
     else:
         config = _write("haproxy.cfg", folder, "haproxy.cfg", **values)
         arguments = [find_program("haproxy"), "-db", "-f", config]

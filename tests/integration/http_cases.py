@@ -1,9 +1,9 @@
-"""HTTP messages and what must become of them; numbers and outcomes of the catalogue in docs (cases 1 to 221).
+"""HTTP messages and what must become of them; numbers 1 to 221 of the bad-input catalogue, with its outcomes.
 
 "¶" stands for CR LF. A, G, P and C begin a message, S is a second, complete one that must not be taken for a request
-of its own where the first is refused. Outcomes: a status, then "c" if the connection has to end with it; "ok": served,
-the connection goes on; "ok1": served, then the connection ends. Where RFC 9112 leaves the choice between 400 and 501 or
-505 both pass.
+of its own where the first is refused. Outcomes: a status, then "c" if the connection has to end with it; "ok": the
+message is understood and the connection goes on; "ok1": understood, then the connection ends. Where RFC 9112 leaves the
+choice between 400 and 501 or 505 both pass.
 """
 
 from common import KEY
@@ -158,7 +158,7 @@ CASES = [
     (119, "400c", t(f"GET /v1/models HTTP/01.1¶Host: a¶{K}¶")),
     (120, "400c", t(f"GET /v1/models http/1.1¶Host: a¶{K}¶")),
     (121, "505c", t(f"GET /v1/models HTTP/9.9¶Host: a¶{K}¶")),
-    (122, "400c", t("PRI * HTTP/2.0¶¶SM¶¶")),
+    (122, "505c", t("PRI * HTTP/2.0¶¶SM¶¶")),
     (123, "400c", t("\x16\x03\x01\x00\xa5\x01" + "\x00" * 160)),
     (124, "ok", t(f"GET http://a/v1/models HTTP/1.1¶Host: a¶{K}¶")),
     (125, "400c", t(f"GET http://evil/a HTTP/1.1¶Host: a¶{K}¶")),
@@ -240,7 +240,7 @@ CASES = [
     # Connection
     (181, "ok1", t(f"GET /v1/models HTTP/1.0¶Host: a¶{K}¶") + S),
     (182, "ok", t(f"GET /v1/models HTTP/1.0¶Connection: keep-alive¶Host: a¶{K}¶")),
-    (183, "ok1", t("GET /v1/models HTTP/1.0¶¶")),
+    (183, "ok1", t(f"GET /v1/models HTTP/1.0¶{K}¶")),
     (184, "ok1", G + t("Connection: close¶¶") + S),
     (188, "ok", P + t("Content-Length: 5¶¶hello¶") + S),
     (220, "400c", t(" ¶") + G + t("¶")),

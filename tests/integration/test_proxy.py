@@ -222,7 +222,10 @@ class Endpoints(GatewayTest):
     def test_unknown_urls_and_methods(self):
         error = self.assert_error(self.post("/v1/chat/completion", chat()), 404, code="unknown_url")
         self.assertIn("Did you mean /v1/chat/completions?", error["message"])
-        self.assert_error(self.get("/v1/embeddings"), 405, code="method_not_supported")
+        for path, allowed in (("/v1/embeddings", "POST"), ("/v1/files/file-1/content", "GET")):
+            response = self.get(path, method="PUT")
+            self.assert_error(response, 405, code="method_not_supported", text=allowed)
+            self.assertEqual(response.header("allow"), allowed)
         for path in ("/metrics", "/livez", "/admin", "/debug", "/"):  # case 274
             self.assert_error(self.get(path), 404, code="unknown_url")
         self.assertEqual(self.mock.stats()["requests"], 0)

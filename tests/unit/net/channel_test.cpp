@@ -89,7 +89,7 @@ TEST_F(ChannelTest, consumeWhileReading_keepsTheOrder) {
     ASSERT_TRUE(channel().reading());
     channel().consume(3);
     peer().send("def");
-    ASSERT_TRUE(run_coro(io(), channel().more()));
+    settle(io());
     EXPECT_EQ(channel().data(), "def");
 }
 
@@ -228,6 +228,7 @@ TEST_F(ChannelTest, hardDeadline_closesTheConnection) {
 TEST_F(ChannelTest, softDeadline_endsTheWaitAndLeavesTheConnectionOpen) {
     channel().expire_softly_at(in(5s), "request head");
     auto waiting = start_coro(io(), channel().more());
+    settle(io());
     tick(6s);
     ASSERT_TRUE(waiting.done());
     EXPECT_FALSE(waiting.get());
@@ -237,8 +238,31 @@ TEST_F(ChannelTest, softDeadline_endsTheWaitAndLeavesTheConnectionOpen) {
     answer.add("408");
     EXPECT_TRUE(run_coro(io(), channel().write(answer)));
     EXPECT_EQ(peer().received, "408");
+    auto lingering = start_coro(io(), channel().more());
+    settle(io());
     peer().send("late");
-    EXPECT_TRUE(run_coro(io(), channel().more())) << "lingering still reads";
+    EXPECT_TRUE(lingering.get());
+    EXPECT_EQ(channel().data(), "late");
+}
+
+TEST_F(ChannelTest, softDeadlineWhileNobodyWaits_endsTheNextWait) {
+    channel().expire_softly_at(in(5s), "request body");
+    tick(6s);
+    EXPECT_FALSE(run_coro(io(), channel().more()));
+    EXPECT_FALSE(channel().closed());
+    peer().send("late");
+    EXPECT_TRUE(run_coro(io(), channel().more())) << "only that one";
+}
+
+TEST_F(ChannelTest, newDeadline_forgetsAMissedOne) {
+    channel().expire_softly_at(in(5s), "request body");
+    tick(6s);
+    channel().expire_softly_at(in(5s), "request body");
+    auto waiting = start_coro(io(), channel().more());
+    settle(io());
+    EXPECT_FALSE(waiting.done());
+    peer().send("x");
+    EXPECT_TRUE(waiting.get());
 }
 
 TEST_F(ChannelTest, expireNever_takesTheDeadlineBack) {
