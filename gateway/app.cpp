@@ -53,21 +53,29 @@ int refuse(std::string_view why) {
 
 std::string url(const config::Endpoint& endpoint, bool tls = false) {
     const bool v6 = endpoint.host.find(':') != std::string::npos;
-    return fmt::format("{}://{}{}{}:{}", tls ? "https" : "http", v6 ? "[" : "", endpoint.host, v6 ? "]" : "", endpoint.port);
+    return fmt::format("{}://{}{}{}:{}", tls ? "https" : "http", v6 ? "[" : "", endpoint.host, v6 ? "]" : "",
+                       endpoint.port);
 }
 
 void register_sources(exchange::Shared& shared) {
     metrics::Registry& registry = shared.registry;
     cache::MemoryCache& cache = shared.cache;
     registry.set_info(Family::build_info, {{TOLLGATE_VERSION, "release", "clang " __clang_version__}});
-    registry.gauge_source(Family::cache_entries, {"memory"}, [&] { return static_cast<double>(cache.stats().entries); });
-    registry.gauge_source(Family::cache_size_bytes, {"memory"}, [&] { return static_cast<double>(cache.stats().bytes); });
-    registry.gauge_source(Family::cache_capacity_bytes, {"memory"}, [&] { return static_cast<double>(cache.stats().capacity); });
-    registry.counter_source(Family::cache_evictions_total, {"memory", "size"}, [&] { return static_cast<double>(cache.stats().evicted_size); });
-    registry.counter_source(Family::cache_evictions_total, {"memory", "ttl"}, [&] { return static_cast<double>(cache.stats().evicted_ttl); });
-    registry.counter_source(Family::log_dropped_total, {"access"}, [&] { return static_cast<double>(shared.access_log.dropped()); });
+    registry.gauge_source(Family::cache_entries, {"memory"},
+                          [&] { return static_cast<double>(cache.stats().entries); });
+    registry.gauge_source(Family::cache_size_bytes, {"memory"},
+                          [&] { return static_cast<double>(cache.stats().bytes); });
+    registry.gauge_source(Family::cache_capacity_bytes, {"memory"},
+                          [&] { return static_cast<double>(cache.stats().capacity); });
+    registry.counter_source(Family::cache_evictions_total, {"memory", "size"},
+                            [&] { return static_cast<double>(cache.stats().evicted_size); });
+    registry.counter_source(Family::cache_evictions_total, {"memory", "ttl"},
+                            [&] { return static_cast<double>(cache.stats().evicted_ttl); });
+    registry.counter_source(Family::log_dropped_total, {"access"},
+                            [&] { return static_cast<double>(shared.access_log.dropped()); });
     for (const auto level : {log::Level::debug, log::Level::info, log::Level::warning, log::Level::error})
-        registry.counter_source(Family::log_messages_total, {log::to_string(level)}, [level] { return static_cast<double>(log::count(level)); });
+        registry.counter_source(Family::log_messages_total, {log::to_string(level)},
+                                [level] { return static_cast<double>(log::count(level)); });
 }
 
 // The main thread: signals, the ops listeners, reloads, the drain.
@@ -84,7 +92,8 @@ class Main {
         note_reload(true);
         if (auto ok = listen_ops(); !ok) return ok;
         if (auto ok = net::probe_endpoint(running_.listen.api.host, running_.listen.api.port); !ok) return ok;
-        const unsigned count = running_.listen.workers != 0 ? running_.listen.workers : std::max(1U, std::thread::hardware_concurrency());
+        const unsigned count =
+            running_.listen.workers != 0 ? running_.listen.workers : std::max(1U, std::thread::hardware_concurrency());
         for (unsigned i = 0; i < count; ++i) {
             workers_.push_back(std::make_unique<exchange::Worker>(shared_, compiled->snapshot, compiled->tls));
             if (auto ok = workers_.back()->listen(running_.listen.api); !ok) return ok;
@@ -122,7 +131,9 @@ class Main {
                                         {"config", running_.file},
                                         {"config_hash", running_.hash},
                                         {"api", url(listen.api, listen.tls.has_value())},
-                                        {"metrics", listen.metrics ? url(*listen.metrics) : listen.admin ? url(*listen.admin) : "off"},
+                                        {"metrics", listen.metrics ? url(*listen.metrics)
+                                                    : listen.admin ? url(*listen.admin)
+                                                                   : "off"},
                                         {"workers", std::to_string(workers)},
                                         {"models", std::to_string(snapshot.catalog->models().size())},
                                         {"providers", std::to_string(snapshot.catalog->providers().size())},
@@ -130,7 +141,8 @@ class Main {
     }
 
     void note_reload(bool success) {
-        shared_.registry.gauge_source(Family::config_last_reload_success, {}, [success] { return success ? 1.0 : 0.0; });
+        shared_.registry.gauge_source(Family::config_last_reload_success, {},
+                                      [success] { return success ? 1.0 : 0.0; });
         if (!success) return;
         const auto now = std::chrono::duration<double>(WallClock::now().time_since_epoch()).count();
         shared_.registry.gauge_source(Family::config_last_reload_timestamp_seconds, {}, [now] { return now; });
@@ -144,7 +156,8 @@ class Main {
             } else {
                 const bool success = reload();
                 note_reload(success);
-                ops_shard_.add(shared_.registry.counter(Family::config_reloads_total, {success ? "success" : "failure"}));
+                ops_shard_.add(
+                    shared_.registry.counter(Family::config_reloads_total, {success ? "success" : "failure"}));
             }
             await_reload();
         });
@@ -174,7 +187,9 @@ class Main {
         for (const auto& problem : loaded.diagnostics) {
             if (problem.severity != config::Severity::error) continue;
             log::error("the configuration was not reloaded; the running one stays",
-                       {{"code", problem.code}, {"place", fmt::format("{}:{}:{}", running_.file, problem.mark.line, problem.mark.column)}, {"error", problem.message}});
+                       {{"code", problem.code},
+                        {"place", fmt::format("{}:{}:{}", running_.file, problem.mark.line, problem.mark.column)},
+                        {"error", problem.message}});
         }
     }
 

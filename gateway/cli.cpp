@@ -35,8 +35,8 @@ int run(const std::string& file) {
 int check(const std::string& file) {
     const auto config = load(file);
     if (!config) return 1;
-    std::printf("%s is valid: %zu providers, %zu models, %zu keys\n", file.c_str(), config->providers.size(), config->models.size(),
-                config->keys.size());
+    std::printf("%s is valid: %zu providers, %zu models, %zu keys\n", file.c_str(), config->providers.size(),
+                config->models.size(), config->keys.size());
     return 0;
 }
 
@@ -60,14 +60,19 @@ int run_command_line(int argc, char** argv) {
 
     auto* const config_command = app.add_subcommand("config", "Look at configuration files");
     config_command->require_subcommand(1);
-    auto* const check_command = config_command->add_subcommand("check", "Report every problem of a file; exit 1 if there is one");
+    auto* const check_command =
+        config_command->add_subcommand("check", "Report every problem of a file; exit 1 if there is one");
     check_command->add_option("file", file, "Configuration file")->capture_default_str();
     check_command->callback([&] { code = check(file); });
-    config_command->add_subcommand("schema", "Print the JSON Schema of the file")->callback([&] { code = print(config::json_schema()); });
+    config_command->add_subcommand("schema", "Print the JSON Schema of the file")->callback([&] {
+        code = print(config::json_schema());
+    });
     config_command->add_subcommand("reference", "Print the reference page of all keys")->callback([&] {
         code = print(config::reference_markdown());
     });
-    app.add_subcommand("version", "Print the version")->callback([&] { code = print("tollgate " TOLLGATE_VERSION "\n"); });
+    app.add_subcommand("version", "Print the version")->callback([&] {
+        code = print("tollgate " TOLLGATE_VERSION "\n");
+    });
 
     try {
         app.parse(argc, argv);

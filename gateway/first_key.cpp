@@ -20,7 +20,8 @@ std::expected<void, std::string> show(const config::Config& config, const std::s
     const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (file < 0) return std::unexpected("cannot write the first API key to " + path + " (does it exist already?)");
     const std::string line = secret + "\n";
-    const bool written = ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
+    const bool written =
+        ::write(file, line.data(), line.size()) == static_cast<ssize_t>(line.size()) && ::fsync(file) == 0;
     ::close(file);
     if (!written) return std::unexpected("cannot write the first API key to " + path);
     log::info("a first API key was made; it is in a file only you can read", {{"path", path}});
@@ -29,7 +30,8 @@ std::expected<void, std::string> show(const config::Config& config, const std::s
 
 } // namespace
 
-std::expected<std::vector<policy::StoredKey>, std::string> stored_or_first_key(const config::Config& config, policy::Store& store) {
+std::expected<std::vector<policy::StoredKey>, std::string> stored_or_first_key(const config::Config& config,
+                                                                               policy::Store& store) {
     auto stored = store.keys();
     if (!stored || !stored->empty() || !config.keys.empty()) return stored;
     const policy::GeneratedKey key = policy::generate_key();

@@ -8,17 +8,20 @@
 namespace tollgate {
 namespace {
 
-std::shared_ptr<const metrics::Vocabulary> vocabulary_of(const upstream::Catalog& catalog, const policy::Directory& directory) {
+std::shared_ptr<const metrics::Vocabulary> vocabulary_of(const upstream::Catalog& catalog,
+                                                         const policy::Directory& directory) {
     auto vocabulary = std::make_shared<metrics::Vocabulary>();
     vocabulary->models.emplace_back("other");
     for (const auto& model : catalog.models()) vocabulary->models.push_back(model->name);
     for (const auto& provider : catalog.providers()) vocabulary->upstreams.push_back(provider->name);
     for (const auto& principal : directory.principals()) {
         vocabulary->keys.push_back({principal.key_id, principal.team, principal.key_alias});
-        if (std::ranges::find(vocabulary->teams, principal.team) == vocabulary->teams.end()) vocabulary->teams.push_back(principal.team);
+        if (std::ranges::find(vocabulary->teams, principal.team) == vocabulary->teams.end())
+            vocabulary->teams.push_back(principal.team);
     }
     for (const auto& model : catalog.models()) {
-        for (const auto& candidate : model->candidates) vocabulary->pairs.push_back({model->index, candidate.provider->index});
+        for (const auto& candidate : model->candidates)
+            vocabulary->pairs.push_back({model->index, candidate.provider->index});
     }
     return vocabulary;
 }
@@ -30,12 +33,14 @@ bool same(const std::optional<config::Endpoint>& a, const std::optional<config::
     return a.has_value() == b.has_value() && (!a || same(*a, *b));
 }
 bool same(const config::Redis& a, const config::Redis& b) {
-    return a.url.reveal() == b.url.reveal() && a.prefix == b.prefix && a.timeout == b.timeout && a.use_cache == b.use_cache;
+    return a.url.reveal() == b.url.reveal() && a.prefix == b.prefix && a.timeout == b.timeout &&
+           a.use_cache == b.use_cache;
 }
 
 } // namespace
 
-std::expected<Compiled, std::string> compile(config::Config config, const std::vector<policy::StoredKey>& stored, exchange::Shared& shared) {
+std::expected<Compiled, std::string> compile(config::Config config, const std::vector<policy::StoredKey>& stored,
+                                             exchange::Shared& shared) {
     Compiled out;
     auto catalog = upstream::Catalog::build(config);
     if (!catalog) return std::unexpected(catalog.error());
@@ -78,7 +83,9 @@ std::vector<std::string> needs_restart(const config::Config& running, const conf
     note(running.listen.tls.has_value() == loaded.listen.tls.has_value(), "listen.tls");
     note(running.store_path == loaded.store_path, "store.path");
     note(running.master_secret.reveal() == loaded.master_secret.reveal(), "secrets.master");
-    note(running.redis.has_value() == loaded.redis.has_value() && (!running.redis || same(*running.redis, *loaded.redis)), "redis");
+    note(running.redis.has_value() == loaded.redis.has_value() &&
+             (!running.redis || same(*running.redis, *loaded.redis)),
+         "redis");
     note(running.cache.memory == loaded.cache.memory, "cache.memory");
     note(running.access_log.path == loaded.access_log.path, "access_log.path");
     return changed;

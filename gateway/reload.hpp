@@ -16,7 +16,8 @@ struct Compiled {
 };
 
 // Everything that can fail happens before anything is shared: an error leaves the running configuration untouched.
-[[nodiscard]] std::expected<Compiled, std::string> compile(config::Config config, const std::vector<policy::StoredKey>& stored, exchange::Shared& shared);
+[[nodiscard]] std::expected<Compiled, std::string>
+compile(config::Config config, const std::vector<policy::StoredKey>& stored, exchange::Shared& shared);
 
 // Metric series and info rows of a snapshot that is about to be used.
 void announce(const exchange::Snapshot& snapshot, metrics::Registry& registry);

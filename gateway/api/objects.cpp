@@ -69,11 +69,12 @@ void collect_ids(const json::value& value, std::string_view name, std::vector<st
         }
     } else if (const json::array* array = value.if_array()) {
         // Elements inherit the name of an array of ids only: under any other name a string is no id.
-        const std::string_view inherited = is_one_of(name, {"file_ids", "vector_store_ids"}) ? name : std::string_view{};
+        const std::string_view inherited =
+            is_one_of(name, {"file_ids", "vector_store_ids"}) ? name : std::string_view{};
         for (const json::value& element : *array) collect_ids(element, inherited, out);
     } else if (const json::string* text = value.if_string()) {
-        if (name.ends_with("file_id") || is_one_of(name, {"file_ids", "training_file", "validation_file", "vector_store_ids",
-                                                          "previous_response_id", "conversation"}))
+        if (name.ends_with("file_id") || is_one_of(name, {"file_ids", "training_file", "validation_file",
+                                                          "vector_store_ids", "previous_response_id", "conversation"}))
             out.emplace_back(view(*text));
     }
 }
@@ -81,18 +82,21 @@ void collect_ids(const json::value& value, std::string_view name, std::vector<st
 // Files the provider made for an object: results of batches and fine-tuning jobs, the file of a completed upload.
 void collect_made(const json::value& value, std::vector<std::string>& out) {
     for (const std::string_view name : {"output_file_id", "error_file_id"}) {
-        if (const json::string* id = string_member(value, name); id != nullptr && is_id(view(*id))) out.emplace_back(view(*id));
+        if (const json::string* id = string_member(value, name); id != nullptr && is_id(view(*id)))
+            out.emplace_back(view(*id));
     }
     const json::object* object = value.if_object();
     if (object == nullptr) return;
     if (const json::value* file = object->if_contains("file")) {
-        if (const json::string* id = string_member(*file, "id"); id != nullptr && is_id(view(*id))) out.emplace_back(view(*id));
+        if (const json::string* id = string_member(*file, "id"); id != nullptr && is_id(view(*id)))
+            out.emplace_back(view(*id));
     }
     const json::value* results = object->if_contains("result_files");
     const json::array* list = results == nullptr ? nullptr : results->if_array();
     if (list == nullptr) return;
     for (const json::value& element : *list) {
-        if (const json::string* id = element.if_string(); id != nullptr && is_id(view(*id))) out.emplace_back(view(*id));
+        if (const json::string* id = element.if_string(); id != nullptr && is_id(view(*id)))
+            out.emplace_back(view(*id));
     }
 }
 

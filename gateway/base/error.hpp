@@ -46,11 +46,11 @@ enum class Retry : std::uint8_t { unsaid, never, after };
 
 struct Error {
     ErrorType type = ErrorType::gateway_internal;
-    int status = 500;                 // HTTP status sent to the client
-    std::string message{};            // what happened, whose limit, numbers, what to do
-    std::string_view openai_type{};   // OpenAI's error.type; static storage; empty: chosen by status
-    std::string_view code{};          // OpenAI's error.code; static storage; empty: null
-    std::string param{};              // OpenAI's error.param; empty: null
+    int status = 500;               // HTTP status sent to the client
+    std::string message{};          // what happened, whose limit, numbers, what to do
+    std::string_view openai_type{}; // OpenAI's error.type; static storage; empty: chosen by status
+    std::string_view code{};        // OpenAI's error.code; static storage; empty: null
+    std::string param{};            // OpenAI's error.param; empty: null
     Retry retry = Retry::unsaid;
     std::uint64_t retry_after_ms = 0; // meaningful with Retry::after; sent as Retry-After only up to 59 s
     std::string details{};            // further members of error.tollgate: `"scope":"key","limit":60`, no braces

@@ -27,8 +27,9 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
     counts[static_cast<std::size_t>(level)].fetch_add(1, std::memory_order_relaxed);
     const auto now = std::chrono::floor<std::chrono::milliseconds>(WallClock::now());
     const auto seconds = std::chrono::floor<std::chrono::seconds>(now);
-    std::string line = fmt::format(R"({{"@timestamp":"{:%Y-%m-%dT%H:%M:%S}.{:03}Z","log.level":"{}","message":)",
-                                   fmt::gmtime(WallClock::to_time_t(seconds)), (now - seconds).count(), to_string(level));
+    std::string line =
+        fmt::format(R"({{"@timestamp":"{:%Y-%m-%dT%H:%M:%S}.{:03}Z","log.level":"{}","message":)",
+                    fmt::gmtime(WallClock::to_time_t(seconds)), (now - seconds).count(), to_string(level));
     append_json_string(line, message);
     line += R"(,"event.dataset":"tollgate.log")";
     for (const auto& [name, value] : fields) {
@@ -38,7 +39,8 @@ void write(Level level, std::string_view message, std::initializer_list<Field> f
         append_json_string(line, value);
     }
     line += "}\n";
-    // One write per line keeps lines of several threads apart; a full or closed stderr loses the line, never the process.
+    // One write per line keeps lines of several threads apart; a full or closed stderr loses the line, never the
+    // process.
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

@@ -31,7 +31,7 @@ RequestId RequestIds::next(WallTime now) noexcept {
     };
     const auto ms = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count());
-    const std::uint64_t high = (ms << 16) | 0x7000 | (random() & 0x0FFF);            // RFC 9562 §5.7: time, version 7
+    const std::uint64_t high = (ms << 16) | 0x7000 | (random() & 0x0FFF); // RFC 9562 §5.7: time, version 7
     const std::uint64_t low = (random() & 0x3FFFFFFFFFFFFFFFULL) | 0x8000000000000000ULL; // variant 10
     __extension__ using Wide = unsigned __int128;
     Wide value = (static_cast<Wide>(high) << 64) | low;

@@ -28,7 +28,8 @@ class Wakeup {
 
     Task<void> wait() {
         UseTask token;
-        return asio::async_initiate<UseTask, void()>([this](auto handler) { handler_.emplace(std::move(handler)); }, token);
+        return asio::async_initiate<UseTask, void()>([this](auto handler) { handler_.emplace(std::move(handler)); },
+                                                     token);
     }
 
     void notify() {

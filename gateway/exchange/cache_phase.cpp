@@ -20,7 +20,8 @@ api::CacheRules rules_for(const Exchange& ex) {
     api::CacheRules rules;
     rules.enabled = key.enabled.value_or(team.enabled.value_or(model.enabled.value_or(global.enabled)));
     // A restriction at any level holds: no level may widen what another forbids.
-    rules.sampled = global.sampled && key.sampled.value_or(true) && team.sampled.value_or(true) && model.sampled.value_or(true);
+    rules.sampled =
+        global.sampled && key.sampled.value_or(true) && team.sampled.value_or(true) && model.sampled.value_or(true);
     return rules;
 }
 

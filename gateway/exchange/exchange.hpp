@@ -52,16 +52,17 @@ struct CacheControl {
 [[nodiscard]] CacheControl parse_cache_control(std::string_view value);
 
 struct CachePlan {
-    bool store = false;           // a good answer is to be kept
+    bool store = false; // a good answer is to be kept
     cache::Key key{};
     std::chrono::milliseconds ttl{};
-    std::string_view bypass;      // why there was no look-up; empty if there was
+    std::string_view bypass; // why there was no look-up; empty if there was
 };
 
 struct Exchange {
     Exchange(WorkerState& state, net::Channel& channel, const http::RequestHead& request)
-        : worker(state), client(channel), head(request), snapshot(state.snapshot), id(state.request_ids.next(WallClock::now())),
-          started(Clock::now()), held(state.shared.held_bytes), body_reader(channel, request.framing, request.content_length) {}
+        : worker(state), client(channel), head(request), snapshot(state.snapshot),
+          id(state.request_ids.next(WallClock::now())), started(Clock::now()), held(state.shared.held_bytes),
+          body_reader(channel, request.framing, request.content_length) {}
 
     WorkerState& worker;
     net::Channel& client;
@@ -79,25 +80,25 @@ struct Exchange {
     const api::Route* route = nullptr;
     const policy::Principal* principal = nullptr;
     HeldBody body;
-    std::string content_type;      // canonical, for the upstream request
+    std::string content_type; // canonical, for the upstream request
     api::RequestView view;
-    std::string model_name;        // as the client wrote it
+    std::string model_name; // as the client wrote it
     std::size_t multipart_model_offset = 0, multipart_model_length = 0;
     const upstream::Model* model = nullptr;
-    bool wildcard = false;         // model matched a pattern: the client's own name goes upstream
+    bool wildcard = false; // model matched a pattern: the client's own name goes upstream
     const upstream::Provider* group_provider = nullptr;
     std::optional<policy::LimitView> limit;
     CachePlan cache;
-    std::string cache_status;      // value of the Cache-Status field, empty: none
+    std::string cache_status; // value of the Cache-Status field, empty: none
 
     // State of the answer.
-    bool answer_started = false;   // octets of the answer went out: no other answer is possible
-    bool answer_complete = false;  // the client has a whole answer
+    bool answer_started = false;  // octets of the answer went out: no other answer is possible
+    bool answer_complete = false; // the client has a whole answer
     bool client_gone = false;
-    bool close_after = false;      // the connection does not serve another request
+    bool close_after = false; // the connection does not serve another request
     TimePoint upstream_wait_started{};
     std::string upstream_request_id;
-    std::string error_message;     // what record.error_message views
+    std::string error_message; // what record.error_message views
 
     // Provider keys are used in turn, except for stored objects, which live in the first key's account.
     [[nodiscard]] std::size_t api_key_turn() const noexcept {

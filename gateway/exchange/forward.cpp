@@ -17,7 +17,7 @@
 namespace tollgate::exchange {
 namespace {
 
-constexpr std::size_t kMaxAttempts = 3;             // the first and at most two more (design §11)
+constexpr std::size_t kMaxAttempts = 3; // the first and at most two more (design §11)
 constexpr std::uint64_t kErrorBodyCap = 1 << 20;
 constexpr std::uint64_t kMaxRetryAfterMs = 300'000; // case 311
 
@@ -64,7 +64,8 @@ class AttemptScope {
         *record_ = metrics::AttemptRecord{};
         record_->upstream = provider.name;
         record_->upstream_index = provider.index;
-        if (provider.index < ex_.worker.provider_metrics.size()) active_ = ex_.worker.provider_metrics[provider.index].active;
+        if (provider.index < ex_.worker.provider_metrics.size())
+            active_ = ex_.worker.provider_metrics[provider.index].active;
         ex_.worker.metrics.shard().add(active_, 1);
     }
     ~AttemptScope() {
@@ -102,7 +103,8 @@ std::uint64_t retry_after_of(const http::ResponseHead& head) {
 
 std::string clean_id(std::string_view value) {
     const bool clean = !value.empty() && value.size() <= 128 && std::ranges::all_of(value, [](char c) {
-        return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '-' || c == '_' || c == '.' || c == ':';
+        return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || c == '-' || c == '_' ||
+               c == '.' || c == ':';
     });
     return clean ? std::string(value) : std::string();
 }
@@ -124,15 +126,16 @@ Next after_failed_call(const Exchange& ex, const upstream::Attempt& attempt) {
 }
 
 // What a provider's failing answer becomes; the body passes unmodified where the client is meant to read it.
-Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider, AttemptScope& scope,
-                             TimePoint total_deadline) {
+Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider,
+                             AttemptScope& scope, TimePoint total_deadline) {
     const http::ResponseHead& head = attempt.head();
     auto verdict = api::judge_provider_status(head.status, retry_after_of(head), provider.name);
     scope.record().error = verdict.error.type;
     auto body = co_await collect(ex, attempt, kErrorBodyCap, total_deadline);
     Outcome outcome;
     if (ex.client_gone) {
-        outcome.result = fail(Error{.type = ErrorType::caller_cancelled, .status = 499, .message = "The client closed the connection."});
+        outcome.result = fail(
+            Error{.type = ErrorType::caller_cancelled, .status = 499, .message = "The client closed the connection."});
         co_return outcome;
     }
     const std::string_view type = head.find("content-type").value_or("");
@@ -156,7 +159,8 @@ void observe_dial(Exchange& ex, const upstream::Attempt& attempt, const upstream
 Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoint total_deadline) {
     Outcome outcome;
     UpstreamRequest request;
-    if (auto built = build_upstream_request(ex, *choice.provider, choice.candidate, ex.api_key_turn(), request); !built) {
+    if (auto built = build_upstream_request(ex, *choice.provider, choice.candidate, ex.api_key_turn(), request);
+        !built) {
         outcome.result = fail(built.error());
         co_return outcome;
     }
@@ -204,13 +208,17 @@ Task<Result<void>> forward(Exchange& ex) {
     const TimePoint total_deadline = Clock::now() + timeouts.total;
     ex.client.tolerate_half_close(ex.snapshot->config.listen.half_close == config::HalfClose::serve);
     const std::vector<Choice> order = choices(ex);
-    Result<void> result = fail(Error{.type = ErrorType::gateway_no_upstream, .status = 503, .message = "No upstream serves this model.", .openai_type = "server_error"});
+    Result<void> result = fail(Error{.type = ErrorType::gateway_no_upstream,
+                                     .status = 503,
+                                     .message = "No upstream serves this model.",
+                                     .openai_type = "server_error"});
     bool may_reuse = true;
     std::size_t which = 0;
     for (std::size_t tries = 0; tries < kMaxAttempts && which < order.size(); ++tries) {
         if (tries > 0 && !retry_allowed(ex)) break;
         // Asked for every attempt, so that no later way to an upstream can forget it (design §8).
-        if (auto ok = policy::may(*ex.principal, ex.route->group, ex.model_name, ex.snapshot->catalog->names()); !ok) co_return ok;
+        if (auto ok = policy::may(*ex.principal, ex.route->group, ex.model_name, ex.snapshot->catalog->names()); !ok)
+            co_return ok;
         auto outcome = co_await attempt_once(ex, order[which], may_reuse, total_deadline);
         result = std::move(outcome.result);
         if (result || outcome.next == Next::done || ex.answer_started) break;

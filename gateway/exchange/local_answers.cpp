@@ -2,6 +2,7 @@
 
 #include "gateway/api/objects.hpp"
 #include "gateway/exchange/reply.hpp"
+#include "gateway/exchange/request_body.hpp"
 #include "policy/directory.hpp"
 
 #include <fmt/format.h>
@@ -35,7 +36,10 @@ Task<bool> answer_options(Exchange& ex) {
     if (ex.head.method != "OPTIONS") co_return false;
     ex.method = api::Method::options;
     ex.record.method = "OPTIONS";
-    settle_request_body(ex);
+    if (auto ok = admit_body(ex); !ok) {
+        co_await send_error(ex, ok.error());
+        co_return true;
+    }
     co_await send_complete(ex, 204, {}, {}, "allow: GET, HEAD, POST, DELETE, OPTIONS\r\n");
     co_return true;
 }
@@ -43,12 +47,15 @@ Task<bool> answer_options(Exchange& ex) {
 Task<bool> answer_locally(Exchange& ex) {
     const api::Answer answer = ex.route->answer;
     if (answer == api::Answer::proxied || answer == api::Answer::websocket) co_return false;
-    settle_request_body(ex);
     std::string body;
     const std::string& model = ex.match->model;
     switch (answer) {
-    case api::Answer::models_list: body = api::models_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names())); break;
-    case api::Answer::engines_list: body = api::engines_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names())); break;
+    case api::Answer::models_list:
+        body = api::models_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names()));
+        break;
+    case api::Answer::engines_list:
+        body = api::engines_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names()));
+        break;
     case api::Answer::model_get:
     case api::Answer::engine_get:
         if (!is_usable(ex, model)) {

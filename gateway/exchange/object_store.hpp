@@ -18,8 +18,8 @@ class ObjectStore {
     explicit ObjectStore(policy::Store& store) : store_(store), thread_(1) {}
     ~ObjectStore() { thread_.join(); }
 
-    // Runs `work(Store&)` on the store's thread and returns its result on the caller's. SQLite's own busy timeout bounds
-    // the wait. The result type must be default constructible.
+    // Runs `work(Store&)` on the store's thread and returns its result on the caller's. SQLite's own busy timeout
+    // bounds the wait. The result type must be default constructible.
     template <class Work>
     auto run(Work work) -> Task<decltype(work(std::declval<policy::Store&>()))> {
         using Result = decltype(work(std::declval<policy::Store&>()));

@@ -16,7 +16,8 @@ constexpr unsigned kMaxConnections = 64;
 constexpr auto kRequestTime = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr std::string_view kText = "text/plain; charset=utf-8";
-constexpr std::string_view kExposition = "text/plain; version=0.0.4; charset=utf-8"; // Prometheus 3 insists on the version
+constexpr std::string_view kExposition =
+    "text/plain; version=0.0.4; charset=utf-8"; // Prometheus 3 insists on the version
 
 struct Page {
     int status = 404;
@@ -99,7 +100,8 @@ Task<bool> OpsServer::answer(net::Channel& client, const std::string& name) {
     http::RequestHead head;
     if (!http::parse_request_head(text, head)) co_return false;
     const TimePoint started = Clock::now();
-    const bool bodiless = head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
+    const bool bodiless =
+        head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
     const bool keep = head.keep_alive && bodiless && !stopping_;
     const Page page = make_page(shared_, head.method, head.path);
     std::string out;
@@ -119,7 +121,7 @@ Task<bool> OpsServer::answer(net::Channel& client, const std::string& name) {
     record.status = page.status;
     record.total = Clock::now() - started;
     metrics_.record(record);
-    co_return sent && keep;
+    co_return sent&& keep;
 }
 
 } // namespace tollgate::exchange

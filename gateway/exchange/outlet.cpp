@@ -28,8 +28,10 @@ Task<bool> Outlet::send(std::string_view piece, bool last) {
     ex_.client.expire_hard_at(Clock::now() + kWriteStall, "client write");
     const bool sent = co_await ex_.client.write(pieces);
     ex_.client.expire_never();
-    if (!sent) ex_.client_gone = true;
-    else if (last) ex_.answer_complete = true;
+    if (!sent)
+        ex_.client_gone = true;
+    else if (last)
+        ex_.answer_complete = true;
     co_return sent;
 }
 

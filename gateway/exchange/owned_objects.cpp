@@ -47,8 +47,10 @@ Task<OwnedOutcome> ask_store(Exchange& ex, Ids ids) {
     auto work = [wanted = std::move(ids), owner = std::move(team)](policy::Store& store) {
         OwnedOutcome outcome;
         auto answer = store.owned_of(wanted, owner);
-        if (answer) outcome.owned = std::move(*answer);
-        else outcome.error = answer.error();
+        if (answer)
+            outcome.owned = std::move(*answer);
+        else
+            outcome.error = answer.error();
         return outcome;
     };
     auto outcome = co_await ex.worker.shared.objects.run(std::move(work));
@@ -70,7 +72,9 @@ Task<void> claim_made_files(Exchange& ex, const upstream::Provider& provider, co
     for (std::string& id : api::made_file_ids(body)) {
         std::string shown = id;
         auto done = co_await own_object(ex, provider, std::move(id), "files");
-        if (!done) log::warning("a result file could not be given to its team", {{"object", shown}, {"team", ex.principal->team}});
+        if (!done)
+            log::warning("a result file could not be given to its team",
+                         {{"object", shown}, {"team", ex.principal->team}});
     }
 }
 
@@ -80,10 +84,11 @@ Task<Result<std::string>> filter_to_team(Exchange& ex, std::string body) {
     if (!outcome.error.empty()) co_return fail(store_failed(outcome.error));
     auto filtered = api::filter_list(body, [&](std::string_view id) { return outcome.owned.contains(id); });
     if (!filtered) {
-        co_return fail(Error{.type = ErrorType::provider_bad_response,
-                             .status = 502,
-                             .message = "The provider's list could not be understood, so it cannot be filtered to your team.",
-                             .openai_type = "server_error"});
+        co_return fail(
+            Error{.type = ErrorType::provider_bad_response,
+                  .status = 502,
+                  .message = "The provider's list could not be understood, so it cannot be filtered to your team.",
+                  .openai_type = "server_error"});
     }
     co_return std::move(*filtered);
 }
@@ -95,13 +100,16 @@ Task<Result<void>> check_ownership(Exchange& ex) {
     const api::State state = ex.route->state;
     if (state == api::State::object || state == api::State::remove)
         ids.emplace_back(ex.match->object_id.empty() ? std::string_view(ex.match->model) : ex.match->object_id);
-    const bool refers = ex.view.has_previous_response || ex.view.has_remote_content || ex.view.has_hosted_tools || !ex.route->group.empty();
-    if (refers && !ex.body.memory.empty()) std::ranges::move(api::referenced_ids(ex.body.memory), std::back_inserter(ids));
+    const bool refers = ex.view.has_previous_response || ex.view.has_remote_content || ex.view.has_hosted_tools ||
+                        !ex.route->group.empty();
+    if (refers && !ex.body.memory.empty())
+        std::ranges::move(api::referenced_ids(ex.body.memory), std::back_inserter(ids));
     if (ids.empty()) co_return Result<void>();
     if (ex.route->group.empty() && ex.view.has_previous_response && !granted(*ex.principal, kStoredGroup)) {
         co_return fail(Error{.type = ErrorType::policy_access_denied,
                              .status = 403,
-                             .message = "Your key may not use stored objects (previous_response_id, conversation): it needs \"stored\" in its routes.",
+                             .message = "Your key may not use stored objects (previous_response_id, conversation): it "
+                                        "needs \"stored\" in its routes.",
                              .openai_type = "invalid_request_error",
                              .retry = Retry::never});
     }
@@ -114,16 +122,17 @@ Task<Result<void>> check_ownership(Exchange& ex) {
 }
 
 bool creates_stored_response(const Exchange& ex) noexcept {
-    const bool stores_by_default = ex.route->operation == api::Operation::responses && ex.route->upstream == "/responses";
+    const bool stores_by_default =
+        ex.route->operation == api::Operation::responses && ex.route->upstream == "/responses";
     const bool stores = ex.view.store_present ? ex.view.store : stores_by_default;
-    return ex.route->state == api::State::none && ex.route->model == api::ModelIn::body && stores && granted(*ex.principal, kStoredGroup);
+    return ex.route->state == api::State::none && ex.route->model == api::ModelIn::body && stores &&
+           granted(*ex.principal, kStoredGroup);
 }
 
 Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, std::string id, std::string group) {
     std::string team = ex.principal->team;
-    auto change = [object = std::move(id), kind = std::move(group), owner = std::move(team), holder = provider.name](policy::Store& store) {
-        return store.own(object, kind, owner, holder);
-    };
+    auto change = [object = std::move(id), kind = std::move(group), owner = std::move(team),
+                   holder = provider.name](policy::Store& store) { return store.own(object, kind, owner, holder); };
     auto done = co_await run_on_store(ex, std::move(change));
     co_return done;
 }

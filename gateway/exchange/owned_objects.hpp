@@ -8,8 +8,8 @@
 
 namespace tollgate::exchange {
 
-// Before the request goes out: the path's object, and every object the body refers to, must belong to the caller's team.
-// A foreign or unknown id is 404, as if it did not exist.
+// Before the request goes out: the path's object, and every object the body refers to, must belong to the caller's
+// team. A foreign or unknown id is 404, as if it did not exist.
 Task<Result<void>> check_ownership(Exchange& ex);
 
 // On the way back, before the client sees it: records a created object, filters a list, forgets a removed object.

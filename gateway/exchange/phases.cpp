@@ -14,14 +14,20 @@ namespace tollgate::exchange {
 namespace {
 
 Error caller_error(int status, ErrorType type, std::string message, std::string_view code = {}) {
-    return Error{.type = type, .status = status, .message = std::move(message), .openai_type = "invalid_request_error", .code = code, .retry = Retry::never};
+    return Error{.type = type,
+                 .status = status,
+                 .message = std::move(message),
+                 .openai_type = "invalid_request_error",
+                 .code = code,
+                 .retry = Retry::never};
 }
 
 // A client's own request id is kept for the log if it is harmless (observability §3.5, case 267).
 std::string_view client_request_id(const http::RequestHead& head) {
     const auto clean = [](std::string_view value) {
         return !value.empty() && value.size() <= 128 && std::ranges::all_of(value, [](char c) {
-            return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') || std::string_view("-_.:").find(c) != std::string_view::npos;
+            return (c >= '0' && c <= '9') || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z') ||
+                   std::string_view("-_.:").find(c) != std::string_view::npos;
         });
     };
     for (const std::string_view name : {"x-client-request-id", "x-request-id"}) {
@@ -57,7 +63,8 @@ Result<std::string_view> credential(const http::RequestHead& head) {
             value = value->substr(kBearer.size());
         }
         if (found && *found != *value)
-            return fail(caller_error(400, ErrorType::caller_invalid_request, "The request carries two different API keys."));
+            return fail(
+                caller_error(400, ErrorType::caller_invalid_request, "The request carries two different API keys."));
         found = *value;
     }
     return found.value_or("");
@@ -106,21 +113,25 @@ Result<void> route(Exchange& ex) {
     ex.record.client_request_id = client_request_id(ex.head);
     ex.record.user_agent = ex.head.find("user-agent").value_or("");
     if (ex.head.find("via").value_or("").find(ex.worker.shared.pseudonym) != std::string_view::npos) {
-        return fail(Error{.type = ErrorType::gateway_internal,
-                          .status = 508,
-                          .message = "This request has passed through this gateway before: an upstream points back at it.",
-                          .openai_type = "server_error",
-                          .retry = Retry::never});
+        return fail(
+            Error{.type = ErrorType::gateway_internal,
+                  .status = 508,
+                  .message = "This request has passed through this gateway before: an upstream points back at it.",
+                  .openai_type = "server_error",
+                  .retry = Retry::never});
     }
     if (ex.method == api::Method::other) {
         const bool known = ex.head.method == "TRACE" || ex.head.method == "CONNECT";
-        return fail(caller_error(known ? 405 : 501, ErrorType::caller_invalid_request, "This method is not served here."));
+        return fail(
+            caller_error(known ? 405 : 501, ErrorType::caller_invalid_request, "This method is not served here."));
     }
     auto found = api::find_route(ex.method, ex.head.path);
     if (!found.match) {
         if (found.miss.path_known) {
-            return fail(caller_error(405, ErrorType::caller_invalid_request,
-                                     fmt::format("This endpoint does not take {}. It takes: {}.", ex.head.method, found.miss.allow), "method_not_supported"));
+            return fail(caller_error(
+                405, ErrorType::caller_invalid_request,
+                fmt::format("This endpoint does not take {}. It takes: {}.", ex.head.method, found.miss.allow),
+                "method_not_supported"));
         }
         std::string message = fmt::format("Unknown request URL: {} {}.", ex.head.method, ex.head.path);
         if (!found.miss.suggestion.empty()) message += fmt::format(" Did you mean {}?", found.miss.suggestion);
@@ -150,17 +161,21 @@ Result<void> authenticate(Exchange& ex) {
 
 Result<void> check_grant(Exchange& ex) {
     if (ex.route->answer == api::Answer::websocket)
-        return fail(caller_error(501, ErrorType::caller_invalid_request, "WebSocket endpoints are not served by this version of the gateway.", "websocket_not_supported"));
+        return fail(caller_error(501, ErrorType::caller_invalid_request,
+                                 "WebSocket endpoints are not served by this version of the gateway.",
+                                 "websocket_not_supported"));
     if (ex.route->group.empty()) return {};
     // The model is judged once the body is known; here only the group.
     if (auto ok = policy::may(*ex.principal, ex.route->group, {}, ex.snapshot->catalog->names()); !ok) return ok;
     ex.group_provider = ex.snapshot->catalog->for_group(ex.route->group);
     if (ex.group_provider == nullptr) {
-        return fail(Error{.type = ErrorType::gateway_no_upstream,
-                          .status = 503,
-                          .message = fmt::format("No provider is configured for {} (default_for in the gateway's configuration).", ex.route->group),
-                          .openai_type = "server_error",
-                          .retry = Retry::never});
+        return fail(Error{
+            .type = ErrorType::gateway_no_upstream,
+            .status = 503,
+            .message = fmt::format("No provider is configured for {} (default_for in the gateway's configuration).",
+                                   ex.route->group),
+            .openai_type = "server_error",
+            .retry = Retry::never});
     }
     return {};
 }
@@ -186,10 +201,12 @@ Result<void> authorize(Exchange& ex) {
         if (ex.model_name.empty()) return {};
         return policy::may(*ex.principal, ex.route->group, ex.model_name, ex.snapshot->catalog->names());
     }
-    if (ex.model_name.empty() && ex.route->operation == api::Operation::moderation) ex.model_name = "omni-moderation-latest";
+    if (ex.model_name.empty() && ex.route->operation == api::Operation::moderation)
+        ex.model_name = "omni-moderation-latest";
     if (ex.model_name.empty() && ex.route->operation == api::Operation::image) ex.model_name = "dall-e-2";
     if (ex.model_name.empty()) {
-        Error error = caller_error(400, ErrorType::caller_invalid_request, "You must provide a model parameter.", "missing_required_parameter");
+        Error error = caller_error(400, ErrorType::caller_invalid_request, "You must provide a model parameter.",
+                                   "missing_required_parameter");
         error.param = "model";
         return fail(std::move(error));
     }

@@ -5,8 +5,8 @@
 #include "gateway/api/objects.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/cache_phase.hpp"
-#include "gateway/exchange/owned_objects.hpp"
 #include "gateway/exchange/outlet.hpp"
+#include "gateway/exchange/owned_objects.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/stream_tap.hpp"
 
@@ -18,8 +18,8 @@
 namespace tollgate::exchange {
 namespace {
 
-constexpr std::uint64_t kTransformCap = 32ULL << 20;  // answers that must be held whole (case 300)
-constexpr std::size_t kUsageScanCap = 64 * 1024;      // larger answers pass without a look at their usage
+constexpr std::uint64_t kTransformCap = 32ULL << 20; // answers that must be held whole (case 300)
+constexpr std::size_t kUsageScanCap = 64 * 1024;     // larger answers pass without a look at their usage
 constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
 
 Error bad_answer(std::string_view provider, std::string_view what) {
@@ -36,8 +36,10 @@ Error client_left() {
 void arm_idle(Exchange& ex, upstream::Attempt& attempt, TimePoint total_deadline) {
     const auto& timeouts = ex.model != nullptr ? ex.model->timeouts : config::Timeouts{};
     const TimePoint idle = attempt.channel().now() + timeouts.idle;
-    if (idle < total_deadline) attempt.channel().expire_hard_at(idle, "idle");
-    else attempt.channel().expire_hard_at(total_deadline, "total");
+    if (idle < total_deadline)
+        attempt.channel().expire_hard_at(idle, "idle");
+    else
+        attempt.channel().expire_hard_at(total_deadline, "total");
 }
 
 bool is_json(std::string_view type) {
@@ -46,7 +48,8 @@ bool is_json(std::string_view type) {
 
 std::string passed_fields(const http::ResponseHead& head, bool stream) {
     std::string out;
-    for (const std::string_view name : {"content-disposition", "openai-processing-ms", "openai-version", "openai-poll-after-ms"}) {
+    for (const std::string_view name :
+         {"content-disposition", "openai-processing-ms", "openai-version", "openai-poll-after-ms"}) {
         if (const auto value = head.find(name)) http::append_field(out, name, *value);
     }
     if (stream) out += "x-accel-buffering: no\r\n";
@@ -66,7 +69,8 @@ Error broke_off(Plan& plan) {
     return plan.ex.client_gone ? client_left() : plan.attempt.broken_body_error();
 }
 
-// --- whole answers ----------------------------------------------------------------------------------------------------
+// --- whole answers
+// ----------------------------------------------------------------------------------------------------
 
 Task<Result<void>> send_whole(Plan& plan, std::string body) {
     Outlet outlet(plan.ex, plan.attempt.head().status, plan.type, body.size(), plan.extra);
@@ -124,7 +128,8 @@ Task<Result<void>> relay_storable(Plan& plan) {
     co_return Result<void>();
 }
 
-// --- octets as they come ----------------------------------------------------------------------------------------------
+// --- octets as they come
+// ----------------------------------------------------------------------------------------------
 
 Task<Result<void>> relay_octets(Plan& plan) {
     Exchange& ex = plan.ex;
@@ -139,14 +144,16 @@ Task<Result<void>> relay_octets(Plan& plan) {
         arm_idle(ex, plan.attempt, plan.total_deadline);
         const std::string_view piece = co_await reader.next();
         if (reader.failed()) co_return fail(broke_off(plan));
-        if (first && reader.complete() && is_json(plan.type) && piece.size() <= kUsageScanCap) store_answer(ex, plan.type, piece);
+        if (first && reader.complete() && is_json(plan.type) && piece.size() <= kUsageScanCap)
+            store_answer(ex, plan.type, piece);
         first = false;
         if (!co_await outlet.send(piece, reader.complete())) co_return fail(client_left());
     } while (!reader.complete());
     co_return Result<void>();
 }
 
-// --- event streams ----------------------------------------------------------------------------------------------------
+// --- event streams
+// ----------------------------------------------------------------------------------------------------
 
 void record_stream(Exchange& ex, const StreamTap& tap) {
     ex.record.first_token = tap.first_token();
@@ -184,12 +191,16 @@ Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate
     };
     const auto convert = [&](std::string_view event) {
         auto out = converter->event(event);
-        if (out) converted += *out;
-        else if (!conversion_error) conversion_error = out.error();
+        if (out)
+            converted += *out;
+        else if (!conversion_error)
+            conversion_error = out.error();
     };
     std::function<void(std::string_view)> on_event;
-    if (converter) on_event = convert;
-    else if (owns) on_event = find_id;
+    if (converter)
+        on_event = convert;
+    else if (owns)
+        on_event = find_id;
     Outlet outlet(ex, 200, kEventStream, std::nullopt, plan.extra);
     ex.worker.metrics.shard().add(ex.worker.streams_open, 1);
     Result<void> result;
@@ -203,7 +214,8 @@ Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate
         }
         converted.clear();
         if (!tap.feed(piece, Clock::now(), on_event) || conversion_error) {
-            auto error = conversion_error ? *conversion_error : bad_answer(plan.provider.name, "an event that is too large");
+            auto error =
+                conversion_error ? *conversion_error : bad_answer(plan.provider.name, "an event that is too large");
             result = co_await end_broken(plan, outlet, tap, std::move(error));
             break;
         }
@@ -221,7 +233,8 @@ Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate
         if (reader.complete() && tap.needs_terminator() && !tap.terminated() && !tap.error_seen()) {
             if (co_await outlet.send(converter ? std::string_view(converted) : piece, false))
                 result = co_await end_broken(plan, outlet, tap, plan.attempt.broken_body_error());
-            else result = fail(client_left());
+            else
+                result = fail(client_left());
             break;
         }
         if (!co_await outlet.send(converter ? std::string_view(converted) : piece, last)) result = fail(client_left());
@@ -235,16 +248,20 @@ Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate
 } // namespace
 
 std::string_view passable_type(std::string_view content_type) noexcept {
-    static constexpr std::array<std::string_view, 7> kExact{"application/json", "text/event-stream",    "application/octet-stream", "text/plain",
-                                                            "text/vtt",         "application/x-subrip", "application/jsonl"};
+    static constexpr std::array<std::string_view, 7> kExact{
+        "application/json", "text/event-stream",    "application/octet-stream", "text/plain",
+        "text/vtt",         "application/x-subrip", "application/jsonl"};
     static constexpr std::array<std::string_view, 4> kFamilies{"audio/", "image/", "video/", "application/pdf"};
     const auto type = trim(content_type.substr(0, content_type.find(';')));
     const bool known = std::ranges::any_of(kExact, [&](std::string_view t) { return iequals(t, type); }) ||
-                       std::ranges::any_of(kFamilies, [&](std::string_view f) { return type.size() >= f.size() && iequals(type.substr(0, f.size()), f); });
+                       std::ranges::any_of(kFamilies, [&](std::string_view f) {
+                           return type.size() >= f.size() && iequals(type.substr(0, f.size()), f);
+                       });
     return known && !iequals(type, "image/svg+xml") ? content_type : std::string_view();
 }
 
-Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std::uint64_t cap, TimePoint total_deadline) {
+Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std::uint64_t cap,
+                                  TimePoint total_deadline) {
     http::BodyReader& reader = attempt.body();
     std::string body;
     while (!reader.complete()) {
@@ -256,12 +273,14 @@ Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std:
     co_return body;
 }
 
-Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider, const upstream::Candidate* candidate,
-                         TimePoint total_deadline) {
+Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider,
+                         const upstream::Candidate* candidate, TimePoint total_deadline) {
     const http::ResponseHead& head = attempt.head();
     const std::string_view type = passable_type(head.find("content-type").value_or(""));
-    const bool bodiless = head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
-    if (type.empty() && !bodiless) co_return fail(bad_answer(provider.name, "an answer of a type that is not passed on"));
+    const bool bodiless =
+        head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
+    if (type.empty() && !bodiless)
+        co_return fail(bad_answer(provider.name, "an answer of a type that is not passed on"));
     const bool stream = type.starts_with("text/event-stream");
     Plan plan{ex, attempt, provider, type, passed_fields(head, stream), total_deadline};
     const bool via_chat = candidate != nullptr && candidate->via_chat;

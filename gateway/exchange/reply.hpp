@@ -11,12 +11,14 @@ namespace tollgate::exchange {
 
 enum class BodyForm : std::uint8_t { none, length, chunked, until_close };
 
-// Status line and all fields that do not depend on the body; `extra` is complete header lines. Ends with the blank line.
-[[nodiscard]] std::string make_head(Exchange& ex, int status, std::string_view content_type, BodyForm form, std::uint64_t length,
-                                    std::string_view extra);
+// Status line and all fields that do not depend on the body; `extra` is complete header lines. Ends with the blank
+// line.
+[[nodiscard]] std::string make_head(Exchange& ex, int status, std::string_view content_type, BodyForm form,
+                                    std::uint64_t length, std::string_view extra);
 
 // One write with head and body. `extra`: complete header lines. Sets the exchange's answer state.
-Task<void> send_complete(Exchange& ex, int status, std::string_view content_type, std::string_view body, std::string_view extra = {});
+Task<void> send_complete(Exchange& ex, int status, std::string_view content_type, std::string_view body,
+                         std::string_view extra = {});
 
 // The error as the SDK understands it; nothing if the answer has begun or the client is gone. Records type and message.
 Task<void> send_error(Exchange& ex, const Error& error);

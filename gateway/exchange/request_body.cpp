@@ -15,9 +15,9 @@ namespace tollgate::exchange {
 namespace {
 
 constexpr auto kBodyIdle = std::chrono::seconds(30);
-constexpr std::uint64_t kMinRate = 1024;                // octets per second, after the first 30 s (case 232)
+constexpr std::uint64_t kMinRate = 1024; // octets per second, after the first 30 s (case 232)
 constexpr std::size_t kMultipartInMemory = 1 << 20;
-constexpr std::uint64_t kUntypedBody = 1 << 20;         // bodies of routes that need none
+constexpr std::uint64_t kUntypedBody = 1 << 20; // bodies of routes that need none
 
 Error bad_request(int status, std::string message, std::string_view code = {}) {
     return Error{.type = status == 413 ? ErrorType::caller_too_large : ErrorType::caller_invalid_request,
@@ -38,8 +38,9 @@ std::uint64_t cap_of(const Exchange& ex) {
 }
 
 Error too_large(const Exchange& ex) {
-    return bad_request(413, fmt::format("The request body is larger than the {} octets this gateway accepts here.", cap_of(ex)),
-                       "request_too_large");
+    return bad_request(
+        413, fmt::format("The request body is larger than the {} octets this gateway accepts here.", cap_of(ex)),
+        "request_too_large");
 }
 
 Error overloaded() {
@@ -87,10 +88,14 @@ TimePoint next_deadline(TimePoint begun, std::uint64_t received) {
 }
 
 Error broken(Exchange& ex) {
-    if (const auto& malformed = ex.body_reader.malformed()) return bad_request(malformed->status, std::string(malformed->reason));
+    if (const auto& malformed = ex.body_reader.malformed())
+        return bad_request(malformed->status, std::string(malformed->reason));
     if (ex.client.expired()) return bad_request(408, "The request body did not arrive in time.");
     ex.client_gone = true;
-    return Error{.type = ErrorType::caller_cancelled, .status = 499, .message = "The client closed the connection while sending.", .close = true};
+    return Error{.type = ErrorType::caller_cancelled,
+                 .status = 499,
+                 .message = "The client closed the connection while sending.",
+                 .close = true};
 }
 
 // An unlinked file in the system's temporary folder: gone with the descriptor, whatever happens to the process.
@@ -143,12 +148,14 @@ Result<void> take_multipart_findings(Exchange& ex, api::MultipartScanner& scanne
 
 Result<void> admit_body(Exchange& ex) {
     const http::Framing framing = ex.head.framing;
-    const bool empty = framing == http::Framing::none || (framing == http::Framing::length && ex.head.content_length == 0);
+    const bool empty =
+        framing == http::Framing::none || (framing == http::Framing::length && ex.head.content_length == 0);
     if (ex.head.find("content-encoding")) {
         const auto coding = *ex.head.find("content-encoding");
         if (!iequals(coding, "identity")) return fail(bad_request(415, "Encoded request bodies are not accepted."));
     }
-    const bool takes_body = ex.method == api::Method::post || ex.method == api::Method::put || ex.method == api::Method::patch;
+    const bool takes_body =
+        ex.method == api::Method::post || ex.method == api::Method::put || ex.method == api::Method::patch;
     if (!takes_body) {
         if (!empty) return fail(bad_request(400, "This method does not take a body."));
         return {};
@@ -174,8 +181,7 @@ Task<Result<void>> read_body(Exchange& ex) {
     if (ex.head.framing == http::Framing::length && !is_multipart(ex))
         ex.body.memory.reserve(static_cast<std::size_t>(ex.head.content_length) + api::RequestReader::padding());
     std::optional<api::MultipartScanner> scanner;
-    if (is_multipart(ex))
-        scanner.emplace(*api::multipart_boundary(*ex.head.find("content-type")));
+    if (is_multipart(ex)) scanner.emplace(*api::multipart_boundary(*ex.head.find("content-type")));
     const TimePoint begun = Clock::now();
     while (!ex.body_reader.complete()) {
         ex.client.expire_softly_at(next_deadline(begun, ex.body.size()), "request body");

@@ -9,8 +9,8 @@ namespace tollgate::exchange {
 // Decides, from the head alone, whether this body may come at all: type, length, encoding; reserves memory for it.
 [[nodiscard]] Result<void> admit_body(Exchange& ex);
 
-// Reads it whole into ex.body: JSON into memory; multipart into memory up to 1 MiB, then into an unlinked file, while its
-// `model` part is looked for. Sends 100 Continue first if the client waits for it.
+// Reads it whole into ex.body: JSON into memory; multipart into memory up to 1 MiB, then into an unlinked file, while
+// its `model` part is looked for. Sends 100 Continue first if the client waits for it.
 Task<Result<void>> read_body(Exchange& ex);
 
 } // namespace tollgate::exchange

@@ -11,7 +11,7 @@ namespace {
 
 constexpr auto kHeadTime = std::chrono::seconds(10);
 constexpr auto kKeepAliveIdle = std::chrono::seconds(60);
-constexpr int kMaxRequests = 1000;                       // per connection, then Connection: close
+constexpr int kMaxRequests = 1000; // per connection, then Connection: close
 constexpr auto kMaxAge = std::chrono::hours(1);
 
 enum class HeadEnd : std::uint8_t { ready, closed, refused };
@@ -26,7 +26,8 @@ struct ReceivedHead {
 // The octets stay in the channel until the head is whole; from its first octet on a deadline runs (case 231).
 Task<HeadEnd> read_head(net::Channel& client, bool first, ReceivedHead& out) {
     http::HeadScanner scanner(http::kRequestLimits);
-    client.expire_hard_at(client.now() + (first ? Duration(kHeadTime) : Duration(kKeepAliveIdle)), first ? kFirstRequest : kKeepAlive);
+    client.expire_hard_at(client.now() + (first ? Duration(kHeadTime) : Duration(kKeepAliveIdle)),
+                          first ? kFirstRequest : kKeepAlive);
     bool begun = false;
     for (;;) {
         const std::string_view octets = client.data();
@@ -56,13 +57,15 @@ Task<HeadEnd> read_head(net::Channel& client, bool first, ReceivedHead& out) {
 }
 
 // What never became a request still gets one answer and a log line; no octet after it is looked at.
-Task<void> refuse(WorkerState& worker, net::Channel& client, const http::BadMessage& refusal, const std::string& address) {
+Task<void> refuse(WorkerState& worker, net::Channel& client, const http::BadMessage& refusal,
+                  const std::string& address) {
     const http::RequestHead none;
     Exchange ex(worker, client, none);
     ex.record.client_address = address;
     ex.close_after = true;
-    const Error error{.type = refusal.status == 413 || refusal.status == 414 || refusal.status == 431 ? ErrorType::caller_too_large
-                                                                                                    : ErrorType::caller_invalid_request,
+    const Error error{.type = refusal.status == 413 || refusal.status == 414 || refusal.status == 431
+                                  ? ErrorType::caller_too_large
+                                  : ErrorType::caller_invalid_request,
                       .status = refusal.status,
                       .message = std::string(refusal.reason),
                       .openai_type = "invalid_request_error",

@@ -13,28 +13,30 @@ bool has(std::string_view text, std::string_view piece) {
 // A member with a non-empty string value: `"content":"` followed by anything but the closing quote.
 bool has_text_member(std::string_view data, std::string_view member_and_quote) {
     const std::size_t at = data.find(member_and_quote);
-    return at != std::string_view::npos && at + member_and_quote.size() < data.size() && data[at + member_and_quote.size()] != '"';
+    return at != std::string_view::npos && at + member_and_quote.size() < data.size() &&
+           data[at + member_and_quote.size()] != '"';
 }
 
 // Carries text, reasoning or a tool call, as opposed to a role-only opener. Both common spellings of the separator.
 bool is_content(std::string_view data) {
     static constexpr std::array<std::string_view, 10> kText{
-        R"("content":")", R"("content": ")", R"("text":")",      R"("text": ")",      R"("delta":")",
+        R"("content":")", R"("content": ")", R"("text":")",      R"("text": ")",     R"("delta":")",
         R"("delta": ")",  R"("refusal":")",  R"("arguments":")", R"("reasoning":")", R"("reasoning_content":")"};
     return has(data, R"("tool_calls":[)") || has(data, R"("tool_calls": [)") ||
            std::ranges::any_of(kText, [&](std::string_view member) { return has_text_member(data, member); });
 }
 
 bool is_response_end(std::string_view event) {
-    return has(event, "event: response.completed") || has(event, "event: response.failed") || has(event, "event: response.incomplete") ||
-           has(event, R"("type":"response.completed")") || has(event, R"("type":"response.failed")") ||
-           has(event, R"("type":"response.incomplete")");
+    return has(event, "event: response.completed") || has(event, "event: response.failed") ||
+           has(event, "event: response.incomplete") || has(event, R"("type":"response.completed")") ||
+           has(event, R"("type":"response.failed")") || has(event, R"("type":"response.incomplete")");
 }
 
 } // namespace
 
 bool StreamTap::needs_terminator() const noexcept {
-    return operation_ == api::Operation::chat || operation_ == api::Operation::text_completion || operation_ == api::Operation::responses;
+    return operation_ == api::Operation::chat || operation_ == api::Operation::text_completion ||
+           operation_ == api::Operation::responses;
 }
 
 bool StreamTap::feed(std::string_view octets, TimePoint now, const std::function<void(std::string_view)>& on_event) {

@@ -18,7 +18,8 @@ class StreamTap {
         : operation_(operation), reader_(reader), started_(started), last_(started) {}
 
     // False if an event is larger than the cap. `on_event` (may be empty) gets every complete event.
-    [[nodiscard]] bool feed(std::string_view octets, TimePoint now, const std::function<void(std::string_view)>& on_event = {});
+    [[nodiscard]] bool feed(std::string_view octets, TimePoint now,
+                            const std::function<void(std::string_view)>& on_event = {});
 
     // The dialect's own end was seen: `[DONE]`, or a response's terminal event.
     [[nodiscard]] bool terminated() const noexcept { return terminated_; }

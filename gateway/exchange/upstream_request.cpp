@@ -12,7 +12,8 @@ namespace {
 
 // Query parameters that may carry a credential are never forwarded (case 259).
 bool is_credential(std::string_view name) {
-    static constexpr std::array<std::string_view, 6> kNames{"key", "api_key", "api-key", "apikey", "access_token", "token"};
+    static constexpr std::array<std::string_view, 6> kNames{"key",    "api_key",      "api-key",
+                                                            "apikey", "access_token", "token"};
     return std::ranges::any_of(kNames, [&](std::string_view n) { return iequals(n, name); });
 }
 
@@ -91,8 +92,8 @@ Result<void> add_json(const Exchange& ex, const upstream::Candidate* candidate, 
 
 } // namespace
 
-Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider& provider, const upstream::Candidate* candidate,
-                                    std::size_t api_key, UpstreamRequest& out) {
+Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider& provider,
+                                    const upstream::Candidate* candidate, std::size_t api_key, UpstreamRequest& out) {
     const bool multipart = ex.content_type.starts_with("multipart/");
     if (multipart) {
         add_multipart(ex, candidate == nullptr ? std::string_view() : std::string_view(candidate->model), out.payload);
@@ -104,7 +105,8 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     head += ex.head.method;
     head += ' ';
     head += provider.path_prefix;
-    head += candidate != nullptr && candidate->via_chat ? std::string_view("/chat/completions") : std::string_view(ex.match->upstream_path());
+    head += candidate != nullptr && candidate->via_chat ? std::string_view("/chat/completions")
+                                                        : std::string_view(ex.match->upstream_path());
     append_query(head, ex.head.query);
     head += " HTTP/1.1\r\n";
     head += provider.host_line;
@@ -114,7 +116,8 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     head += "Accept-Encoding: identity\r\nUser-Agent: tollgate/" TOLLGATE_VERSION "\r\nVia: 1.1 ";
     head += ex.worker.shared.pseudonym;
     head += "\r\n";
-    if (const auto beta = ex.head.find("openai-beta"); beta && http::is_field_value(*beta)) http::append_field(head, "OpenAI-Beta", *beta);
+    if (const auto beta = ex.head.find("openai-beta"); beta && http::is_field_value(*beta))
+        http::append_field(head, "OpenAI-Beta", *beta);
     const std::uint64_t size = out.payload.size();
     if (size > 0) http::append_field(head, "Content-Type", ex.content_type);
     if (size > 0 || ex.method == api::Method::post) http::append_field(head, "Content-Length", size);

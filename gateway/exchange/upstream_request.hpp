@@ -19,6 +19,7 @@ struct UpstreamRequest {
 
 // `candidate` is null for routes without a model. `api_key` selects one of the provider's keys.
 [[nodiscard]] Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider& provider,
-                                                  const upstream::Candidate* candidate, std::size_t api_key, UpstreamRequest& out);
+                                                  const upstream::Candidate* candidate, std::size_t api_key,
+                                                  UpstreamRequest& out);
 
 } // namespace tollgate::exchange

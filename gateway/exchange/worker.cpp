@@ -20,7 +20,9 @@ constexpr auto kFirstRequestGrace = std::chrono::seconds(1); // a drain waits so
 // Ends a TLS handshake that takes too long.
 class HandshakeGuard final : public Deadline {
   public:
-    explicit HandshakeGuard(DeadlineList& list) : Deadline(list) { expire_at(Clock::now() + kHandshakeTime, "TLS handshake"); }
+    explicit HandshakeGuard(DeadlineList& list) : Deadline(list) {
+        expire_at(Clock::now() + kHandshakeTime, "TLS handshake");
+    }
     net::Abortable* running = nullptr;
 
   private:
@@ -36,9 +38,11 @@ std::string date_line(WallTime now) {
 } // namespace
 
 Worker::Worker(Shared& shared, SnapshotPtr snapshot, net::TlsContext tls)
-    : guard_(io_.get_executor()), state_(std::make_unique<WorkerState>(io_, shared, std::move(snapshot))), tls_(std::move(tls)),
-      listener_(io_, [this](net::TcpSocket socket, std::string address) { accepted(std::move(socket), std::move(address)); }), timer_(io_),
-      counters_(shared.registry) {
+    : guard_(io_.get_executor()), state_(std::make_unique<WorkerState>(io_, shared, std::move(snapshot))),
+      tls_(std::move(tls)),
+      listener_(
+          io_, [this](net::TcpSocket socket, std::string address) { accepted(std::move(socket), std::move(address)); }),
+      timer_(io_), counters_(shared.registry) {
     state_->date_line = date_line(WallClock::now());
 }
 
@@ -119,7 +123,8 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
 }
 
 Task<net::ChannelPtr> Worker::secure(net::TcpSocket socket) {
-    if (!tls_) co_return std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), state_->blocks, state_->deadlines);
+    if (!tls_)
+        co_return std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), state_->blocks, state_->deadlines);
     HandshakeGuard guard(state_->deadlines);
     auto handshake = co_await net::tls_accept(std::move(socket), tls_, &guard.running);
     state_->metrics.shard().add(handshake.transport ? counters_.tls_ok : counters_.tls_failed);
@@ -146,7 +151,8 @@ Task<void> Worker::tick() {
         state_->date_line = date_line(WallClock::now());
         state_->flush_log();
         state_->publish_connections();
-        counters_.publish(state_->metrics.shard(), state_->responses.stats(), state_->redis ? &state_->redis->stats() : nullptr);
+        counters_.publish(state_->metrics.shard(), state_->responses.stats(),
+                          state_->redis ? &state_->redis->stats() : nullptr);
     }
 }
 

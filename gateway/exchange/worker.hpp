@@ -28,8 +28,8 @@ class Worker {
 
     // From any thread.
     void use(SnapshotPtr snapshot, net::TlsContext tls);
-    void stop_accepting();  // closes the listener and the idle connections
-    void terminate();       // ends every connection now; the thread ends when all are gone
+    void stop_accepting(); // closes the listener and the idle connections
+    void terminate();      // ends every connection now; the thread ends when all are gone
     void join();
     [[nodiscard]] unsigned sessions() const noexcept { return sessions_.load(std::memory_order_relaxed); }
 

@@ -20,14 +20,15 @@ std::uint32_t seed() {
 
 WorkerState::WorkerState(asio::io_context& context, Shared& process, SnapshotPtr initial)
     : io(context), shared(process), snapshot(std::move(initial)), cache_mac(process.keys.cache_mac), random(seed()),
-      metrics(process.registry, process.registry.make_shard()), streams_open(process.registry.gauge(metrics::Family::streams_open, {})),
+      metrics(process.registry, process.registry.make_shard()),
+      streams_open(process.registry.gauge(metrics::Family::streams_open, {})),
       limit_check(process.registry.histogram(metrics::Family::limit_check_duration_seconds, {})),
       memory_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"memory"})),
       redis_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"redis"})),
       redis_latency(process.registry.histogram(metrics::Family::store_duration_seconds, {"redis", "get"})),
       redis(make_redis(context, snapshot->config)),
-      responses(process.cache, redis.get(), process.keys.cache_seal, snapshot->config.redis ? snapshot->config.redis->prefix : "tg:",
-                snapshot->config.cache.max_entry) {
+      responses(process.cache, redis.get(), process.keys.cache_seal,
+                snapshot->config.redis ? snapshot->config.redis->prefix : "tg:", snapshot->config.cache.max_entry) {
     use(snapshot);
 }
 
@@ -38,9 +39,12 @@ void WorkerState::use(SnapshotPtr next) {
     provider_metrics.clear();
     for (const auto& provider : snapshot->catalog->providers()) {
         const auto phase = [&](std::string_view name) {
-            return shared.registry.histogram(metrics::Family::upstream_connect_duration_seconds, {provider->name, name});
+            return shared.registry.histogram(metrics::Family::upstream_connect_duration_seconds,
+                                             {provider->name, name});
         };
-        const auto open = [&](std::string_view state) { return shared.registry.gauge(metrics::Family::upstream_connections, {provider->name, state}); };
+        const auto open = [&](std::string_view state) {
+            return shared.registry.gauge(metrics::Family::upstream_connections, {provider->name, state});
+        };
         provider_metrics.push_back({phase("dns"), phase("tcp"), phase("tls"), open("active"), open("idle")});
     }
 }

@@ -44,8 +44,10 @@ struct DerivedKeys {
 
 // Thread-safe services; they outlive the workers.
 struct Shared {
-    Shared(const config::Config& config, DerivedKeys derived, ObjectStore& object_store, metrics::LogSink& sink, metrics::Registry& metrics_registry)
-        : keys(derived), cache(config.cache.memory), objects(object_store), access_log(sink), registry(metrics_registry) {}
+    Shared(const config::Config& config, DerivedKeys derived, ObjectStore& object_store, metrics::LogSink& sink,
+           metrics::Registry& metrics_registry)
+        : keys(derived), cache(config.cache.memory), objects(object_store), access_log(sink),
+          registry(metrics_registry) {}
 
     DerivedKeys keys;
     policy::Limiter limiter;
@@ -54,10 +56,10 @@ struct Shared {
     ObjectStore& objects;
     metrics::LogSink& access_log;
     metrics::Registry& registry;
-    std::atomic<std::uint64_t> held_bytes{0};  // request octets in memory
-    std::atomic<unsigned> connections{0};      // on the api listener
-    std::atomic<bool> draining{false};         // answers carry Connection: close, readiness is off
-    std::string pseudonym;                     // in Via: "tollgate-3f9a1c"
+    std::atomic<std::uint64_t> held_bytes{0}; // request octets in memory
+    std::atomic<unsigned> connections{0};     // on the api listener
+    std::atomic<bool> draining{false};        // answers carry Connection: close, readiness is off
+    std::string pseudonym;                    // in Via: "tollgate-3f9a1c"
 };
 
 // Owned by one worker, touched only from its thread.
@@ -82,7 +84,7 @@ struct WorkerState {
     cache::ResponseStore responses;
     std::string log_lines; // access-log lines of this tick
     std::uint32_t log_line_count = 0;
-    std::string date_line; // "date: …\r\n", refreshed by the tick
+    std::string date_line;                   // "date: …\r\n", refreshed by the tick
     std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
 
     void use(SnapshotPtr next); // a reload: later requests see it, running ones keep theirs

@@ -28,7 +28,8 @@ class Witness final : public beast::http::basic_parser<IsRequest> {
     [[nodiscard]] bool agrees() const noexcept { return agrees_ && next_ == fields_.size(); }
 
   private:
-    void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version, ErrorCode&) override {
+    void on_request_impl(beast::http::verb, beast::string_view method, beast::string_view target, int version,
+                         ErrorCode&) override {
         agrees_ = agrees_ && method == expected_method && target == expected_target && version == expected_version;
     }
     void on_response_impl(int status, beast::string_view, int version, ErrorCode&) override {
@@ -49,9 +50,11 @@ class Witness final : public beast::http::basic_parser<IsRequest> {
     void on_finish_impl(ErrorCode&) override {}
 
   public:
-    // Beast rejects harmless variants of Connection (case 296); our own reading of it has been checked already. It reads
-    // Proxy-Connection the same way, which means nothing to us.
-    static bool is_left_out(const Field& field) { return iequals(field.name, "connection") || iequals(field.name, "proxy-connection"); }
+    // Beast rejects harmless variants of Connection (case 296); our own reading of it has been checked already. It
+    // reads Proxy-Connection the same way, which means nothing to us.
+    static bool is_left_out(const Field& field) {
+        return iequals(field.name, "connection") || iequals(field.name, "proxy-connection");
+    }
 
   private:
     const std::vector<Field>& fields_;
@@ -76,7 +79,8 @@ bool witness_accepts(Witness<IsRequest>& witness, const std::string& text, Frami
     ErrorCode error;
     witness.eager(false);
     const std::size_t used = witness.put(boost::asio::buffer(text), error);
-    if ((error && error != beast::http::error::need_more) || used != text.size() || !witness.is_header_done()) return false;
+    if ((error && error != beast::http::error::need_more) || used != text.size() || !witness.is_header_done())
+        return false;
     if (witness.chunked() != (framing == Framing::chunked)) return false;
     if (framing == Framing::length && length > 0) {
         const auto theirs = witness.content_length();
@@ -121,7 +125,8 @@ std::expected<void, BadMessage> agree_on_response(const ResponseHead& head) {
     witness.expected_version = 10 + head.minor;
     const bool bodiless = head.status < 200 || head.status == 204 || head.status == 304;
     const Framing framing = bodiless && head.framing == Framing::length ? Framing::none : head.framing;
-    if (!witness_accepts(witness, text, framing, head.content_length)) return std::unexpected(BadMessage{400, "ambiguous head"});
+    if (!witness_accepts(witness, text, framing, head.content_length))
+        return std::unexpected(BadMessage{400, "ambiguous head"});
     return {};
 }
 

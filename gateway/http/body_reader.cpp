@@ -52,6 +52,8 @@ std::string_view BodyReader::decode_chunks() {
         joined_ += step->data;
     }
     complete_ = decoder_.done();
+    if (piece.empty())
+        release(); // framing only: nobody looks at it any more, and a finished message leaves nothing behind
     return joined ? std::string_view(joined_) : piece;
 }
 
@@ -61,8 +63,10 @@ Task<std::string_view> BodyReader::next() {
         if (!piece.empty() || complete_ || failed_) co_return piece;
         release();
         if (co_await channel_.more()) continue;
-        if (framing_ == Framing::until_close && channel_.gone() == net::Gone::ended) complete_ = true;
-        else failed_ = true;
+        if (framing_ == Framing::until_close && channel_.gone() == net::Gone::ended)
+            complete_ = true;
+        else
+            failed_ = true;
         co_return std::string_view();
     }
 }

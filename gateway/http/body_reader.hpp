@@ -10,12 +10,13 @@
 
 namespace tollgate::http {
 
-// Not movable while a piece is in use. One buffer is in flight: nothing is read ahead of the caller beyond the channel's
-// own bounded buffer.
+// Not movable while a piece is in use. One buffer is in flight: nothing is read ahead of the caller beyond the
+// channel's own bounded buffer.
 class BodyReader {
   public:
     BodyReader(net::Channel& channel, Framing framing, std::uint64_t length)
-        : channel_(channel), framing_(framing), remaining_(length), complete_(framing == Framing::none || (framing == Framing::length && length == 0)) {}
+        : channel_(channel), framing_(framing), remaining_(length),
+          complete_(framing == Framing::none || (framing == Framing::length && length == 0)) {}
 
     // All octets that can be had without waiting; empty if there are none now. Valid until the next call.
     [[nodiscard]] std::string_view next_now();

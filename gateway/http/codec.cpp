@@ -52,8 +52,9 @@ std::expected<void, BadMessage> parse_fields(std::string_view text, std::vector<
 // The fields whose repetition would let two parsers disagree; each may appear once.
 bool is_singleton(std::string_view name) noexcept {
     static constexpr std::array<std::string_view, 11> kSingletons{
-        "host", "content-length", "transfer-encoding", "content-type", "authorization", "x-api-key",
-        "api-key", "x-goog-api-key", "expect", "content-encoding", "idempotency-key"};
+        "host",          "content-length",   "transfer-encoding", "content-type",
+        "authorization", "x-api-key",        "api-key",           "x-goog-api-key",
+        "expect",        "content-encoding", "idempotency-key"};
     return std::ranges::any_of(kSingletons, [&](std::string_view s) { return iequals(s, name); });
 }
 
@@ -70,10 +71,14 @@ std::expected<Noted, BadMessage> note_fields(const std::vector<Field>& fields) {
             for (std::size_t j = 0; j < i; ++j)
                 if (iequals(fields[j].name, name)) return bad("A header that may appear once is repeated.");
         }
-        if (iequals(name, "host")) noted.host = value;
-        else if (iequals(name, "content-length")) noted.length = value;
-        else if (iequals(name, "transfer-encoding")) noted.coding = value;
-        else if (iequals(name, "expect")) noted.expect = value;
+        if (iequals(name, "host"))
+            noted.host = value;
+        else if (iequals(name, "content-length"))
+            noted.length = value;
+        else if (iequals(name, "transfer-encoding"))
+            noted.coding = value;
+        else if (iequals(name, "expect"))
+            noted.expect = value;
     }
     return noted;
 }
@@ -117,8 +122,8 @@ std::expected<void, BadMessage> parse_version(std::string_view text, int& minor)
         minor = text.back() - '0';
         return {};
     }
-    const bool shaped = text.size() == 8 && text.starts_with("HTTP/") && text[6] == '.' && text[5] >= '0' && text[5] <= '9' &&
-                        text[7] >= '0' && text[7] <= '9';
+    const bool shaped = text.size() == 8 && text.starts_with("HTTP/") && text[6] == '.' && text[5] >= '0' &&
+                        text[5] <= '9' && text[7] >= '0' && text[7] <= '9';
     return shaped ? bad("Only HTTP/1.0 and HTTP/1.1 are spoken here.", 505) : bad("The request line is malformed.");
 }
 
@@ -157,7 +162,8 @@ std::expected<void, BadMessage> check_target(RequestHead& out, std::string_view 
     const auto reduced = reduce_target(out.target, host);
     if (!reduced) return std::unexpected(reduced.error());
     out.target = *reduced;
-    if (!is_safe_target(out.target)) return bad("The request target holds characters or segments that are not allowed.");
+    if (!is_safe_target(out.target))
+        return bad("The request target holds characters or segments that are not allowed.");
     const std::size_t question = out.target.find('?');
     out.path = out.target.substr(0, question);
     out.query = question == std::string_view::npos ? std::string_view() : out.target.substr(question + 1);
@@ -217,8 +223,10 @@ std::expected<void, BadMessage> parse_response_head(std::string_view text, bool 
     if (out.status < 200 && noted->coding.has_value()) return bad("an interim answer with a body");
     if (out.status < 200 && out.content_length > 0) return bad("an interim answer with a body");
     if (auto ok = agree_on_response(out); !ok) return ok;
-    if (to_head || out.status < 200 || out.status == 204 || out.status == 304) out.framing = Framing::none;
-    else if (out.framing == Framing::none) out.framing = Framing::until_close;
+    if (to_head || out.status < 200 || out.status == 204 || out.status == 304)
+        out.framing = Framing::none;
+    else if (out.framing == Framing::none)
+        out.framing = Framing::until_close;
     if (out.framing == Framing::until_close) out.keep_alive = false;
     return {};
 }

@@ -17,7 +17,8 @@ namespace tollgate::http {
 // views point into it. `out.fields` keeps its capacity from call to call.
 [[nodiscard]] std::expected<void, BadMessage> parse_request_head(std::string_view text, RequestHead& out);
 // `to_head`: the request was HEAD, so the answer has no body whatever it says. 1xx answers have no body.
-[[nodiscard]] std::expected<void, BadMessage> parse_response_head(std::string_view text, bool to_head, ResponseHead& out);
+[[nodiscard]] std::expected<void, BadMessage> parse_response_head(std::string_view text, bool to_head,
+                                                                  ResponseHead& out);
 
 // Bounded decoder of the chunked coding (RFC 9112 §7.1): ≤ 16 size digits, ≤ 4 KiB of extensions per message, ≤ 16 KiB
 // of trailers, which are checked and dropped. One per message.

@@ -5,8 +5,8 @@
 
 namespace tollgate::http {
 
-[[nodiscard]] bool is_token(std::string_view text) noexcept;        // RFC 9110 §5.6.2, at least one octet
-[[nodiscard]] bool is_field_value(std::string_view text) noexcept;  // RFC 9110 §5.5: VCHAR, SP, HTAB, obs-text
+[[nodiscard]] bool is_token(std::string_view text) noexcept;       // RFC 9110 §5.6.2, at least one octet
+[[nodiscard]] bool is_field_value(std::string_view text) noexcept; // RFC 9110 §5.5: VCHAR, SP, HTAB, obs-text
 // Host field value: host[:port] with a reg-name, IPv4 or [IPv6] (RFC 9112 §3.2); port empty or 0–65535.
 [[nodiscard]] bool is_host(std::string_view text) noexcept;
 // Path and query of an origin-form target: URI octets, valid %HH, no %00, no encoded CR/LF/backslash, no overlong

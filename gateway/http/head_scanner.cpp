@@ -22,7 +22,8 @@ BadMessage HeadScanner::line_too_long(std::string_view line) const noexcept {
     if (lines_ > 0) return BadMessage{431, "A header line is too long."};
     // RFC 9112 §3: a method longer than any implemented is 501, only a long target is 414 (case 139).
     const bool endless_method = line.substr(0, limits_.start_line).find(' ') == std::string_view::npos;
-    return endless_method ? BadMessage{501, "This method is not implemented."} : BadMessage{414, "The request line is too long."};
+    return endless_method ? BadMessage{501, "This method is not implemented."}
+                          : BadMessage{414, "The request line is too long."};
 }
 
 // An unfinished line is judged as far as it came, so that garbage without a line end is answered at once.
@@ -59,10 +60,12 @@ std::expected<std::optional<std::size_t>, BadMessage> HeadScanner::scan(std::str
                 return std::unexpected(BadMessage{400, "Too many empty lines before the request."});
             continue;
         }
-        if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line)) return std::unexpected(line_too_long(line));
+        if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line))
+            return std::unexpected(line_too_long(line));
         ++lines_;
         if (lines_ > limits_.fields + 1) return std::unexpected(BadMessage{431, "Too many header fields."});
-        if (line_start_ - leading_ > limits_.total) return std::unexpected(BadMessage{431, "The message head is too large."});
+        if (line_start_ - leading_ > limits_.total)
+            return std::unexpected(BadMessage{431, "The message head is too large."});
     }
 }
 

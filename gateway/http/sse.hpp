@@ -43,12 +43,12 @@ class SseSplitter {
     std::string_view without_mark(std::string_view event) noexcept;
 
     std::string pending_;
-    bool first_ = true;       // no event was completed yet
-    bool in_event_ = false;   // the current event has a non-empty line
-    bool line_empty_ = true;  // nothing on the current line yet
-    bool after_cr_ = false;   // a following LF belongs to the same line end
-    bool crlf_ = false;       // the last line ended in CRLF, so a blank line that begins with CR will too
-    bool closing_ = false;    // the blank line's CR was seen, its LF belongs to it
+    bool first_ = true;      // no event was completed yet
+    bool in_event_ = false;  // the current event has a non-empty line
+    bool line_empty_ = true; // nothing on the current line yet
+    bool after_cr_ = false;  // a following LF belongs to the same line end
+    bool crlf_ = false;      // the last line ended in CRLF, so a blank line that begins with CR will too
+    bool closing_ = false;   // the blank line's CR was seen, its LF belongs to it
     bool complete_ = false;
 };
 

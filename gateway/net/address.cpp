@@ -22,10 +22,10 @@ constexpr std::uint32_t v4(unsigned a, unsigned b, unsigned c, unsigned d) {
 constexpr std::array kMetadata4{v4(169, 254, 169, 254), v4(169, 254, 170, 2), v4(169, 254, 170, 23),
                                 v4(100, 100, 100, 200), v4(192, 0, 0, 192),   v4(168, 63, 129, 16)};
 constexpr std::array kRestricted4{
-    Range4{v4(0, 0, 0, 0), 8},      Range4{v4(10, 0, 0, 0), 8},     Range4{v4(100, 64, 0, 0), 10},
-    Range4{v4(127, 0, 0, 0), 8},    Range4{v4(169, 254, 0, 0), 16}, Range4{v4(172, 16, 0, 0), 12},
-    Range4{v4(192, 0, 0, 0), 24},   Range4{v4(192, 168, 0, 0), 16}, Range4{v4(198, 18, 0, 0), 15},
-    Range4{v4(224, 0, 0, 0), 4},    Range4{v4(240, 0, 0, 0), 4}};
+    Range4{v4(0, 0, 0, 0), 8},    Range4{v4(10, 0, 0, 0), 8},     Range4{v4(100, 64, 0, 0), 10},
+    Range4{v4(127, 0, 0, 0), 8},  Range4{v4(169, 254, 0, 0), 16}, Range4{v4(172, 16, 0, 0), 12},
+    Range4{v4(192, 0, 0, 0), 24}, Range4{v4(192, 168, 0, 0), 16}, Range4{v4(198, 18, 0, 0), 15},
+    Range4{v4(224, 0, 0, 0), 4},  Range4{v4(240, 0, 0, 0), 4}};
 
 AddressClass classify4(std::uint32_t address) {
     if (std::ranges::find(kMetadata4, address) != kMetadata4.end()) return AddressClass::forbidden;

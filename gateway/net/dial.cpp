@@ -9,7 +9,8 @@
 namespace tollgate::net {
 
 std::string_view to_string(DialFailure failure) noexcept {
-    static constexpr std::array<std::string_view, 7> kWords{"none", "resolve", "refused_address", "connect", "tls", "timeout", "aborted"};
+    static constexpr std::array<std::string_view, 7> kWords{"none", "resolve", "refused_address", "connect",
+                                                            "tls",  "timeout", "aborted"};
     return kWords[static_cast<std::size_t>(failure)];
 }
 

@@ -45,7 +45,8 @@ std::expected<void, std::string> probe_endpoint(const std::string& host, std::ui
     return bind_to(acceptor, host, port, false);
 }
 
-Listener::Listener(asio::io_context& io, OnAccept on_accept) : io_(io), state_(std::make_shared<State>(io, std::move(on_accept))) {}
+Listener::Listener(asio::io_context& io, OnAccept on_accept)
+    : io_(io), state_(std::make_shared<State>(io, std::move(on_accept))) {}
 
 std::expected<void, std::string> Listener::open(const std::string& host, std::uint16_t port, bool shared) {
     return bind_to(state_->acceptor, host, port, shared);

@@ -15,7 +15,8 @@
 
 namespace tollgate::net {
 
-using SteadyTimer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+using SteadyTimer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 // Fails if another process listens there already: SO_REUSEPORT alone would silently share the port with it.
 [[nodiscard]] std::expected<void, std::string> probe_endpoint(const std::string& host, std::uint16_t port);

@@ -26,11 +26,13 @@ Addresses ask_system(const std::string& host) {
     for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
         if (entry->ai_family == AF_INET) {
             sockaddr_in address{};
-            std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), sizeof address, reinterpret_cast<char*>(&address));
+            std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), sizeof address,
+                        reinterpret_cast<char*>(&address));
             out.emplace_back(asio::ip::address_v4(ntohl(address.sin_addr.s_addr)));
         } else if (entry->ai_family == AF_INET6) {
             sockaddr_in6 address{};
-            std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), sizeof address, reinterpret_cast<char*>(&address));
+            std::copy_n(reinterpret_cast<const char*>(entry->ai_addr), sizeof address,
+                        reinterpret_cast<char*>(&address));
             asio::ip::address_v6::bytes_type bytes{};
             std::copy_n(address.sin6_addr.s6_addr, bytes.size(), bytes.begin());
             out.emplace_back(asio::ip::address_v6(bytes, address.sin6_scope_id));

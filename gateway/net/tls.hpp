@@ -14,7 +14,8 @@ namespace tollgate::net {
 using TlsContext = std::shared_ptr<boost::asio::ssl::context>;
 
 // Certificate chain and key in PEM. Error: which file and why.
-[[nodiscard]] std::expected<TlsContext, std::string> server_context(const std::string& cert_file, const std::string& key_file);
+[[nodiscard]] std::expected<TlsContext, std::string> server_context(const std::string& cert_file,
+                                                                    const std::string& key_file);
 
 // Verifies chain and host name. `ca_file` adds trust anchors; empty: the system's only.
 [[nodiscard]] std::expected<TlsContext, std::string> client_context(const std::string& ca_file);

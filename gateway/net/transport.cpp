@@ -33,7 +33,8 @@ class Tcp final : public Transport {
     }
 
     void start_read(asio::mutable_buffer into_buffer, std::shared_ptr<ReadSink> sink) override {
-        socket_.async_read_some(into_buffer, [sink = std::move(sink)](ErrorCode error, std::size_t n) { sink->on_read(error, n); });
+        socket_.async_read_some(into_buffer,
+                                [sink = std::move(sink)](ErrorCode error, std::size_t n) { sink->on_read(error, n); });
     }
 
     // A plain sendmsg: Asio's own synchronous write would poll() on would_block.
@@ -88,7 +89,8 @@ class Tls final : public Transport, public Abortable {
     Stream& stream() { return stream_; }
 
     void start_read(asio::mutable_buffer into_buffer, std::shared_ptr<ReadSink> sink) override {
-        stream_.async_read_some(into_buffer, [sink = std::move(sink)](ErrorCode error, std::size_t n) { sink->on_read(error, n); });
+        stream_.async_read_some(into_buffer,
+                                [sink = std::move(sink)](ErrorCode error, std::size_t n) { sink->on_read(error, n); });
     }
 
     // The TLS engine has no useful synchronous form on a non-blocking socket: everything goes through write_rest.
@@ -151,7 +153,8 @@ Task<TlsHandshake> tls_accept(TcpSocket socket, std::shared_ptr<asio::ssl::conte
     co_return result;
 }
 
-Task<TlsHandshake> tls_connect(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, std::string host, Abortable** slot) {
+Task<TlsHandshake> tls_connect(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, std::string host,
+                               Abortable** slot) {
     auto tls = std::make_unique<Tls>(std::move(socket), std::move(context));
     ErrorCode not_an_address;
     asio::ip::make_address(host, not_an_address);

@@ -57,6 +57,7 @@ class Abortable {
 };
 // `slot` points at what to abort while the handshake runs and is null afterwards.
 Task<TlsHandshake> tls_accept(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, Abortable** slot);
-Task<TlsHandshake> tls_connect(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, std::string host, Abortable** slot);
+Task<TlsHandshake> tls_connect(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, std::string host,
+                               Abortable** slot);
 
 } // namespace tollgate::net

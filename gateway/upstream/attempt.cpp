@@ -16,15 +16,18 @@ constexpr int kMaxInterim = 8;
 constexpr auto kWriteStall = std::chrono::seconds(30);
 constexpr std::size_t kFilePiece = 64 * 1024;
 
-// Waits for the end of a chunked message whose content is known to be over; anything else that comes ends the connection.
+// Waits for the end of a chunked message whose content is known to be over; anything else that comes ends the
+// connection.
 Task<void> await_end(net::ChannelPtr channel, std::unique_ptr<http::BodyReader> rest, Pool& pool, std::string key) {
     constexpr auto kPatience = std::chrono::seconds(2);
     channel->expire_hard_at(channel->now() + kPatience, "end of stream");
     const std::string_view unexpected = co_await rest->next();
     const bool clean = unexpected.empty() && rest->complete() && !rest->failed();
     channel->expire_never();
-    if (clean) pool.put(key, std::move(channel));
-    else channel->close();
+    if (clean)
+        pool.put(key, std::move(channel));
+    else
+        channel->close();
 }
 
 } // namespace
@@ -48,7 +51,8 @@ bool Attempt::fail_connection(std::string_view doing) {
     if (aborted_) return fail(ErrorType::caller_cancelled, 499, "The client closed the connection.");
     if (channel_ && channel_->expired()) {
         return fail(ErrorType::provider_timeout, 504,
-                    fmt::format("Provider \"{}\" did not answer in time: the {} timeout ran out.", provider_.name, channel_->clock()));
+                    fmt::format("Provider \"{}\" did not answer in time: the {} timeout ran out.", provider_.name,
+                                channel_->clock()));
     }
     return fail(ErrorType::provider_connection_failed, 502,
                 fmt::format("The connection to provider \"{}\" broke while {}.", provider_.name, doing));
@@ -77,11 +81,12 @@ Task<bool> Attempt::open(const Limits& limits) {
     }
     if (dial.failure() == net::DialFailure::timeout) {
         co_return fail(ErrorType::provider_timeout, 504,
-                       fmt::format("Provider \"{}\" could not be reached: the connect timeout of {} ms ran out.", provider_.name,
-                                   limits.timeouts.connect.count()));
+                       fmt::format("Provider \"{}\" could not be reached: the connect timeout of {} ms ran out.",
+                                   provider_.name, limits.timeouts.connect.count()));
     }
-    co_return fail(ErrorType::provider_connection_failed, 502,
-                   fmt::format("Provider \"{}\" could not be reached ({}).", provider_.name, net::to_string(dial.failure())));
+    co_return fail(
+        ErrorType::provider_connection_failed, 502,
+        fmt::format("Provider \"{}\" could not be reached ({}).", provider_.name, net::to_string(dial.failure())));
 }
 
 Task<bool> Attempt::write(net::Gather pieces) {
@@ -93,7 +98,8 @@ Task<bool> Attempt::write(net::Gather pieces) {
 Task<bool> Attempt::send(std::string_view head, const Payload& payload) {
     net::Gather pieces;
     pieces.add(head);
-    for (const auto& piece : payload.pieces.buffers()) pieces.add({static_cast<const char*>(piece.data()), piece.size()});
+    for (const auto& piece : payload.pieces.buffers())
+        pieces.add({static_cast<const char*>(piece.data()), piece.size()});
     if (!co_await write(pieces)) co_return false;
     sent_ = true;
     for (const Payload::Segment& segment : payload.segments)
@@ -139,14 +145,16 @@ Task<bool> Attempt::read_head(bool to_head) {
         channel_->consume(**found);
         const auto parsed = http::parse_response_head(head_text_, to_head, head_);
         if (!parsed || head_.status == 101) {
-            co_return fail(ErrorType::provider_bad_response, 502,
-                           fmt::format("Provider \"{}\" sent an answer with a head that cannot be trusted.", provider_.name));
+            co_return fail(
+                ErrorType::provider_bad_response, 502,
+                fmt::format("Provider \"{}\" sent an answer with a head that cannot be trusted.", provider_.name));
         }
         if (head_.status >= 200) co_return true;
         ++interim;
         scanner.reset();
     }
-    co_return fail(ErrorType::provider_bad_response, 502, fmt::format("Provider \"{}\" sent only interim answers.", provider_.name));
+    co_return fail(ErrorType::provider_bad_response, 502,
+                   fmt::format("Provider \"{}\" sent only interim answers.", provider_.name));
 }
 
 Task<bool> Attempt::run(std::string_view head, const Payload& payload, bool to_head, const Limits& limits) {
@@ -154,8 +162,10 @@ Task<bool> Attempt::run(std::string_view head, const Payload& payload, bool to_h
     if (!co_await open(limits)) co_return false;
     if (!co_await send(head, payload)) co_return false;
     const TimePoint first = Clock::now() + limits.timeouts.first_token;
-    if (first < limits.total_deadline) channel_->expire_hard_at(first, "first_token");
-    else channel_->expire_hard_at(limits.total_deadline, "total");
+    if (first < limits.total_deadline)
+        channel_->expire_hard_at(first, "first_token");
+    else
+        channel_->expire_hard_at(limits.total_deadline, "total");
     if (!co_await read_head(to_head)) co_return false;
     body_.emplace(*channel_, head_.framing, head_.content_length);
     co_return true;
@@ -166,7 +176,8 @@ Error Attempt::broken_body_error() const {
     if (channel_ && channel_->expired()) {
         error.type = ErrorType::provider_timeout;
         error.status = 504;
-        error.message = fmt::format("Provider \"{}\" stopped sending: the {} timeout ran out.", provider_.name, channel_->clock());
+        error.message =
+            fmt::format("Provider \"{}\" stopped sending: the {} timeout ran out.", provider_.name, channel_->clock());
     } else {
         error.message = fmt::format("Provider \"{}\" broke off its answer before the end.", provider_.name);
     }
@@ -184,7 +195,8 @@ void Attempt::finish(bool end_expected) {
         around_.pool.put(provider_.pool_key, std::move(channel));
     } else if (sound && end_expected && head_.framing == http::Framing::chunked) {
         auto rest = std::make_unique<http::BodyReader>(std::move(*body_));
-        asio::co_spawn(around_.io, await_end(std::move(channel), std::move(rest), around_.pool, provider_.pool_key), asio::detached);
+        asio::co_spawn(around_.io, await_end(std::move(channel), std::move(rest), around_.pool, provider_.pool_key),
+                       asio::detached);
     } else {
         channel->close();
     }

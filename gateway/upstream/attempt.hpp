@@ -71,9 +71,9 @@ class Attempt {
     // The error for a body that broke off: names the clock if one ran out.
     [[nodiscard]] Error broken_body_error() const;
 
-    // The exchange is over. A connection whose answer was complete goes back to the pool. One whose answer lacks only its
-    // framing's end (`end_expected`: the stream itself said that it ended) is given 2 s for it, off the request's path.
-    // Any other is closed.
+    // The exchange is over. A connection whose answer was complete goes back to the pool. One whose answer lacks only
+    // its framing's end (`end_expected`: the stream itself said that it ended) is given 2 s for it, off the request's
+    // path. Any other is closed.
     void finish(bool end_expected);
 
   private:

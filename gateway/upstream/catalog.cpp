@@ -34,16 +34,19 @@ std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config
         if (!context) return std::unexpected(fmt::format("provider \"{}\": {}", from.name, context.error()));
         provider->target.tls = std::move(*context);
     }
-    provider->pool_key = fmt::format("{}://{}:{}#{}#{}", from.https ? "https" : "http", from.host, from.port, from.ca_file, from.is_private);
+    provider->pool_key = fmt::format("{}://{}:{}#{}#{}", from.https ? "https" : "http", from.host, from.port,
+                                     from.ca_file, from.is_private);
     provider->path_prefix = from.path_prefix;
     const bool default_port = from.port == (from.https ? 443 : 80);
     const std::string authority = from.host.find(':') == std::string::npos ? from.host : fmt::format("[{}]", from.host);
-    provider->host_line = default_port ? fmt::format("Host: {}\r\n", authority) : fmt::format("Host: {}:{}\r\n", authority, from.port);
+    provider->host_line =
+        default_port ? fmt::format("Host: {}\r\n", authority) : fmt::format("Host: {}:{}\r\n", authority, from.port);
     provider->credential_lines = credential_lines(from);
     return provider;
 }
 
-std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index, const std::vector<std::unique_ptr<Provider>>& providers) {
+std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index,
+                                  const std::vector<std::unique_ptr<Provider>>& providers) {
     auto model = std::make_unique<Model>();
     model->name = from.name;
     model->index = index;
@@ -51,7 +54,8 @@ std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index
     model->cache = from.cache;
     for (const config::Upstream& upstream : from.upstreams) {
         Candidate candidate;
-        const auto provider = std::ranges::find_if(providers, [&](const auto& p) { return p->name == upstream.provider; });
+        const auto provider =
+            std::ranges::find_if(providers, [&](const auto& p) { return p->name == upstream.provider; });
         if (provider == providers.end()) continue; // refused by the loader
         candidate.provider = provider->get();
         candidate.model = upstream.model;
@@ -63,7 +67,8 @@ std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index
         model->candidates.insert(place, std::move(candidate));
     }
     for (const Candidate& candidate : model->candidates)
-        model->identity += fmt::format("{}/{}{};", candidate.provider->name, candidate.model, candidate.via_chat ? "+chat" : "");
+        model->identity +=
+            fmt::format("{}/{}{};", candidate.provider->name, candidate.model, candidate.via_chat ? "+chat" : "");
     return model;
 }
 

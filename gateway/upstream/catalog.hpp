@@ -19,15 +19,15 @@ struct Provider {
     std::string name;
     std::uint32_t index = 0;
     net::Target target;
-    std::string pool_key;     // same key: connections may be shared (scheme, host, port, trust)
-    std::string path_prefix;  // "/v1"
-    std::string host_line;    // "Host: api.openai.com\r\n"
+    std::string pool_key;                 // same key: connections may be shared (scheme, host, port, trust)
+    std::string path_prefix;              // "/v1"
+    std::string host_line;                // "Host: api.openai.com\r\n"
     std::vector<Secret> credential_lines; // "Authorization: Bearer …\r\n" with the pinned provider fields, one per key
 };
 
 struct Candidate {
     const Provider* provider = nullptr;
-    std::string model; // name at the provider; empty: as the client wrote it
+    std::string model;        // name at the provider; empty: as the client wrote it
     std::string quoted_model; // the same as a JSON string
     unsigned weight = 1;
     unsigned order = 1;
@@ -35,8 +35,8 @@ struct Candidate {
 };
 
 struct Model {
-    std::string name;        // as configured; the metric label
-    std::uint32_t index = 0; // 0 is "other"
+    std::string name;                  // as configured; the metric label
+    std::uint32_t index = 0;           // 0 is "other"
     std::vector<Candidate> candidates; // by order, then as written
     config::Timeouts timeouts;
     config::CacheOverride cache;

@@ -5,7 +5,8 @@
 namespace tollgate::upstream {
 
 struct Pool::Idle final : net::PeerWatcher {
-    Idle(Pool& owner, std::string key_text, net::ChannelPtr held) : pool(owner), key(std::move(key_text)), channel(std::move(held)) {}
+    Idle(Pool& owner, std::string key_text, net::ChannelPtr held)
+        : pool(owner), key(std::move(key_text)), channel(std::move(held)) {}
 
     void on_peer_gone() override {
         channel->close();

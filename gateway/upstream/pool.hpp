@@ -15,8 +15,8 @@ namespace tollgate::upstream {
 
 class Pool {
   public:
-    static constexpr std::size_t kMaxIdle = 512;                        // per provider
-    static constexpr auto kIdleLife = std::chrono::seconds(30);         // below what providers allow, so that we close first
+    static constexpr std::size_t kMaxIdle = 512;                // per provider
+    static constexpr auto kIdleLife = std::chrono::seconds(30); // below what providers allow, so that we close first
 
     Pool();
     ~Pool();

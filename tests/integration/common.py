@@ -69,6 +69,18 @@ def chat_message(body, headers=(), *, key=KEY):
     return message(headers=[*fixed, *headers], body=body)
 
 
+GET_MODELS = message("GET", "/v1/models", [("Authorization", f"Bearer {KEY}")])
+
+
+def send_until_refused(connection, pieces):
+    """Sends on although the peer may have closed: what it answered before is read afterwards."""
+    try:
+        for piece in pieces:
+            connection.send(piece)
+    except ConnectionError:
+        pass
+
+
 def poll(probe, what, timeout=10.0):
     """Asks `probe` until it answers something true."""
     deadline = time.monotonic() + timeout
@@ -89,8 +101,7 @@ class GatewayTest(unittest.TestCase):
     def setUpClass(cls):
         cls.mock = support.MockProvider()
         cls.addClassCleanup(cls.mock.__exit__)
-        values = {
-            "WORKERS": 2,
+        cls.filled = {
             "HALF_CLOSE": "gone",
             "BODY_JSON": "32MiB",
             "KEY": KEY,
@@ -98,9 +109,8 @@ class GatewayTest(unittest.TestCase):
             "UPSTREAM_KEY": UPSTREAM_KEY,
             "MOCK": cls.mock.port,
             "REFUSED": support.free_port(),
-            **cls.values,
         }
-        cls.gateway = support.Tollgate(CONFIG, **values)
+        cls.gateway = support.Tollgate(CONFIG, **{"WORKERS": 2, **cls.filled, **cls.values})
         cls.addClassCleanup(cls.finish)
 
     @classmethod
@@ -171,5 +181,5 @@ def octets(value):
     return json.dumps(value).encode()
 
 
-__all__ = ["CHAT", "KEY", "NARROW_KEY", "UPSTREAM_KEY", "GatewayTest", "bearer", "chat", "chat_message", "message",
-           "octets", "poll", "support"]
+__all__ = ["CHAT", "CONFIG", "GET_MODELS", "KEY", "NARROW_KEY", "UPSTREAM_KEY", "GatewayTest", "bearer", "chat",
+           "chat_message", "message", "octets", "poll", "send_until_refused", "support"]

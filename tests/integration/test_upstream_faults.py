@@ -100,13 +100,15 @@ class Faults(GatewayTest):
 
     def test_fault_1_connection_refused(self):
         started = time.monotonic()
-        self.assert_error(self.ask("dead:x"), 502, word="provider_connection_failed", text='"refused" could not be reached')
+        response = self.ask("dead:x")
+        self.assert_error(response, 502, word="provider_connection_failed", text='"refused" could not be reached')
         self.assertLess(time.monotonic() - started, 0.5)
 
     def test_fault_1_next_upstream_by_order(self):
         response = self.ask("second:tokens-3")
         self.assertEqual(response.status, 200, response.body)
-        self.assertEqual((response.header("x-tollgate-upstream"), response.header("x-tollgate-attempts")), ("mock", "2"))
+        self.assertEqual(response.header("x-tollgate-upstream"), "mock")
+        self.assertEqual(response.header("x-tollgate-attempts"), "2")
         connection, head = self.stream("second:tokens-3")
         *_, done = connection.sse(head)
         self.assertEqual(done.data, "[DONE]")
@@ -183,8 +185,7 @@ class Hostile(GatewayTest):
         cls.addClassCleanup(cls.provider.stop)
         super().setUpClass()
         config = CONFIG.replace("@MOCK@", str(cls.provider.port))
-        values = {name: value for name, value in cls.gateway.values.items() if name not in ("API", "METRICS", "ADMIN", "STORE")}
-        cls.hostile = support.Tollgate(config, **{**values, "WORKERS": 1})
+        cls.hostile = support.Tollgate(config, **cls.filled, WORKERS=1)
         cls.addClassCleanup(cls.hostile.__exit__)
 
     def answer(self, *pieces, close=False, stream=False):
@@ -230,7 +231,7 @@ class Hostile(GatewayTest):
             296: HEAD + b"Connection: keep-alive;timeout=5\r\nContent-Length: 11\r\n" + body,
             2960: HEAD + b"Keep-Alive: timeout=5\r\nConnection: keep-alive\r\nContent-Length: 11\r\n" + body,
             297: HEAD + b"Set-Cookie: " + b"c" * 9000 + b"\r\nContent-Length: 11\r\n" + body,
-            302: b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 11\r\n" + body,
+            302: HEAD.replace(b"1.1", b"1.0") + b"Connection: keep-alive\r\nContent-Length: 11\r\n" + body,
         }
         for number, octets_sent in good.items():
             response = self.answer(octets_sent)
@@ -284,7 +285,7 @@ class Hostile(GatewayTest):
 
     def test_answer_before_the_request_is_whole(self):
         """A provider may refuse early; its answer is still the answer."""
-        refusal = b"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"no\":true}\n"
+        refusal = HEAD.replace(b"200 OK", b"400 Bad Request") + b'Content-Length: 11\r\n\r\n{"no":true}\n'
         response = self.answer(refusal, close=True)
         self.assertEqual((response.status, response.body), (400, b'{"no":true}'))
 
@@ -301,8 +302,7 @@ class SecondTry(GatewayTest):
         config = CONFIG.replace("providers:", "providers:\n  other: { kind: openai, private: true, api_keys: [ none ], "
                                 f'base_url: "http://127.0.0.1:{cls.other.port}/v1" }}')
         config = config.replace("models:\n", f'models:\n  "both:*": {{ upstreams: [ {both} ] }}\n', 1)
-        values = {name: value for name, value in cls.gateway.values.items() if name not in ("API", "METRICS", "ADMIN", "STORE")}
-        cls.gateway_of_two = support.Tollgate(config, **{**values, "WORKERS": 1})
+        cls.gateway_of_two = support.Tollgate(config, **cls.filled, WORKERS=1)
         cls.addClassCleanup(cls.gateway_of_two.__exit__)
 
     def counts(self, model, **extra):

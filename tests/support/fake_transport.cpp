@@ -22,8 +22,10 @@ class FakeTransport final : public net::Transport {
         peer_->read_pending = true;
         peer_->into_ = into;
         peer_->sink_ = std::move(sink);
-        if (peer_->closed) peer_->complete(asio::error::bad_descriptor, 0);
-        else peer_->deliver();
+        if (peer_->closed)
+            peer_->complete(asio::error::bad_descriptor, 0);
+        else
+            peer_->deliver();
     }
 
     std::size_t try_write(std::span<const asio::const_buffer> pieces, net::ErrorCode& error) override {

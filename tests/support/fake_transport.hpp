@@ -25,9 +25,9 @@ class FakePeer {
     void send_all(const std::vector<std::string>& segments) {
         for (const std::string& segment : segments) send(segment);
     }
-    void end();                        // FIN, after everything sent
-    void fail(net::ErrorCode error);   // after everything sent
-    void accept(std::size_t octets);   // room in the kernel's send buffer, from now on limited
+    void end();                      // FIN, after everything sent
+    void fail(net::ErrorCode error); // after everything sent
+    void accept(std::size_t octets); // room in the kernel's send buffer, from now on limited
     void fail_writes(net::ErrorCode error);
 
     std::string received;

@@ -26,8 +26,14 @@ std::vector<Case> coding_cases() {
         refuse_coding(18, with(P, "Transfer-Encoding: xchunked¶Content-Length: 5¶¶hello")),
         refuse_coding(19, with(P, "Transfer-Encoding: \"chunked\"¶¶", S)),
         refuse_coding(20, with(P, "Transfer-Encoding: chunked;q=1¶¶0¶¶")),
-        refuse(21, with(P, "Transfer-Encoding: \x0b" "chunked¶¶", S)),
-        refuse_coding(22, with(P, "Transfer-Encoding: \xa0" "chunked¶¶", S)),
+        refuse(21, with(P,
+                        "Transfer-Encoding: \x0b"
+                        "chunked¶¶",
+                        S)),
+        refuse_coding(22, with(P,
+                               "Transfer-Encoding: \xa0"
+                               "chunked¶¶",
+                               S)),
         refuse_coding(23, with(P, "Transfer-Encoding: ¶¶", S)),
         refuse_coding(24, with(P, "Transfer-Encoding: ¶Content-Length: 5¶¶hello")),
         accept(25, with(P, "Transfer-Encoding: CHUNKED¶¶0¶¶")),
@@ -40,7 +46,10 @@ std::vector<Case> coding_cases() {
         refuse(32, x("POST /a HTTP/1.0¶Host: a¶Content-Length: 5¶Transfer-Encoding: chunked¶¶0¶¶")),
         refuse_coding(189, with(P, "Transfer-Encoding: chunked,¶¶0¶¶")),
         accept(190, with(P, "Transfer-Encoding: chunked ¶¶0¶¶")),
-        refuse(191, with(P, "Transfer-Encoding: \x0c" "chunked¶¶", S)),
+        refuse(191, with(P,
+                         "Transfer-Encoding: \x0c"
+                         "chunked¶¶",
+                         S)),
         refuse(192, with(P, "Transfer-Encoding: chunked\0¶¶"s, S)),
         refuse(193, with(P, "Content-Length: 0¶Transfer-Encoding: chunked¶¶0¶¶")),
     };
@@ -64,7 +73,8 @@ std::vector<Case> length_cases() {
         refuse(45, with(P, "Content-Length:¶Content-Length: 5¶¶hello")),
         refuse(46, with(P, "Content-Length: 18446744073709551621¶¶hello")),
         refuse(47, with(P, "Content-Length: 9223372036854775808¶¶hello"), {413}),
-        refuse(48, with(P, "Content-Length: \x0b" "5¶¶hello")),
+        refuse(48, with(P, "Content-Length: \x0b"
+                           "5¶¶hello")),
         refuse(49, with(P, "Content-Length : 5¶¶hello")),
         refuse(50, with(P, "Content\0-Length: 5¶¶hello"s)),
         refuse(51, with(P, "Content-Length:¶ 5¶¶hello")),

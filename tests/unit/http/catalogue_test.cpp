@@ -24,9 +24,7 @@ class Catalogue : public testing::TestWithParam<Case> {
             EXPECT_THAT(entry.statuses, testing::Contains(got.refused)) << got;
             EXPECT_TRUE(got.messages.empty()) << got;
             return;
-        case Must::incomplete:
-            EXPECT_TRUE(got.incomplete && got.refused == 0 && got.messages.empty()) << got;
-            return;
+        case Must::incomplete: EXPECT_TRUE(got.incomplete && got.refused == 0 && got.messages.empty()) << got; return;
         case Must::accept:
             EXPECT_TRUE(got.refused == 0 && !got.incomplete) << got;
             ASSERT_EQ(got.messages.size(), entry.messages) << got;
@@ -39,7 +37,9 @@ class Catalogue : public testing::TestWithParam<Case> {
 TEST_P(Catalogue, any_segmentation_hasTheRequiredOutcome) {
     const Case& entry = GetParam();
     const std::array<std::pair<std::string_view, Segments>, 3> segmentations{
-        {{"whole", whole(entry.octets)}, {"split at CR", split_crlf(entry.octets)}, {"octet by octet", octet_by_octet(entry.octets)}}};
+        {{"whole", whole(entry.octets)},
+         {"split at CR", split_crlf(entry.octets)},
+         {"octet by octet", octet_by_octet(entry.octets)}}};
     for (const auto& [name, segments] : segmentations) {
         SCOPED_TRACE(name);
         expect_outcome(entry, converse(segments));
@@ -122,7 +122,8 @@ TEST(Segmentation, mutatedMessages_giveTheSameMessagesInEveryCut) {
         const Conversation first = converse(whole(octets));
         for (const Segments& segments : {octet_by_octet(octets), split_crlf(octets), split_randomly(octets, random)}) {
             const Conversation other = converse(segments);
-            ASSERT_EQ(first.messages, other.messages) << visible(octets, 2000) << "\nwhole: " << first << "\ncut: " << other;
+            ASSERT_EQ(first.messages, other.messages)
+                << visible(octets, 2000) << "\nwhole: " << first << "\ncut: " << other;
             const bool ended = first.incomplete || first.refused != 0;
             const bool same_end = first.refused == other.refused || (ended && other.refused == 400);
             ASSERT_TRUE(same_end) << visible(octets, 2000) << "\nwhole: " << first << "\ncut: " << other;

@@ -26,8 +26,8 @@ struct Decoded {
 };
 
 std::ostream& operator<<(std::ostream& out, const Decoded& decoded) {
-    return out << "body \"" << visible(decoded.body) << "\" consumed " << decoded.consumed << " refused " << decoded.refused
-               << (decoded.done ? " done" : " unfinished");
+    return out << "body \"" << visible(decoded.body) << "\" consumed " << decoded.consumed << " refused "
+               << decoded.refused << (decoded.done ? " done" : " unfinished");
 }
 
 // Octets arrive segment by segment; the decoder is asked until it consumes nothing, as its contract says.
@@ -99,7 +99,8 @@ class Writer {
         return digits + extension();
     }
     std::string extension() {
-        static const std::vector<std::string> kForms{"", "", "", ";a", ";a=b", ";a=\"x;y\"", " ;a", "\t; a = b", ";a;b=c"};
+        static const std::vector<std::string> kForms{"",           "",    "",          ";a",    ";a=b",
+                                                     ";a=\"x;y\"", " ;a", "\t; a = b", ";a;b=c"};
         return kForms[random_() % kForms.size()];
     }
     std::mt19937& random_;
@@ -116,7 +117,8 @@ TEST(ChunkDecoder, randomValidBodies_decodeAsBeastDoes) {
         ASSERT_EQ(got.body, plain) << visible(octets);
         ASSERT_EQ(got.consumed, octets.size()) << visible(octets);
         ASSERT_EQ(beast_body(octets), plain) << visible(octets);
-        for (const Segments& segments : {test::octet_by_octet(octets), test::split_crlf(octets), test::split_randomly(octets, random)})
+        for (const Segments& segments :
+             {test::octet_by_octet(octets), test::split_crlf(octets), test::split_randomly(octets, random)})
             ASSERT_EQ(decode(segments), got) << visible(octets);
     }
 }
@@ -133,8 +135,10 @@ TEST(ChunkDecoder, mutatedBodies_areDecodedAlikeInEveryCutAndNeverLenient) {
         for (unsigned i = 1 + random() % 2; i > 0; --i) {
             const std::size_t at = random() % octets.size();
             const char spice = kSpice[random() % kSpice.size()];
-            if (random() % 2 == 0) octets[at] = spice;
-            else octets.insert(at, 1, spice);
+            if (random() % 2 == 0)
+                octets[at] = spice;
+            else
+                octets.insert(at, 1, spice);
         }
         const Decoded got = decode(octets);
         for (const Segments& segments : {test::octet_by_octet(octets), test::split_randomly(octets, random)}) {
@@ -145,7 +149,8 @@ TEST(ChunkDecoder, mutatedBodies_areDecodedAlikeInEveryCutAndNeverLenient) {
         }
         if (!got.done) continue;
         ++accepted;
-        ASSERT_EQ(beast_body(std::string_view(octets).substr(0, got.consumed)), got.body) << visible(octets) << '\n' << got;
+        ASSERT_EQ(beast_body(std::string_view(octets).substr(0, got.consumed)), got.body) << visible(octets) << '\n'
+                                                                                          << got;
     }
     EXPECT_GT(accepted, 1000) << "the mutations refuse everything: nothing was compared";
 }
@@ -199,8 +204,8 @@ TEST(ChunkDecoder, trailers_areBoundedTogether) {
 }
 
 TEST(ChunkDecoder, malformedExtensions_areRefused) {
-    for (const std::string extension : {";", ";;", "; ", ";=b", ";a=", ";a=\"", ";a=\"b", ";a=\"b\\\"", ";a=b c", ";a=\"b\"c", " ", "g", ";a ",
-                                        ";a=\"\x80\"", ";a=\x01", ";(a)"})
+    for (const std::string extension : {";", ";;", "; ", ";=b", ";a=", ";a=\"", ";a=\"b", ";a=\"b\\\"", ";a=b c",
+                                        ";a=\"b\"c", " ", "g", ";a ", ";a=\"\x80\"", ";a=\x01", ";(a)"})
         EXPECT_EQ(decode("1" + extension + "\r\nx\r\n0\r\n\r\n").refused, 400) << visible(extension);
 }
 

@@ -76,24 +76,30 @@ TEST(StatusLine, statusesWeSend_haveTheirPhrase) {
 
 // Every status a refusal of ours carries says what it is.
 TEST(StatusLine, refusalStatuses_areNamed) {
-    for (const int status : {400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 417, 421, 426, 429, 431, 500, 501, 502, 503, 504, 505})
+    for (const int status :
+         {400, 401, 403, 404, 405, 408, 411, 413, 414, 415, 417, 421, 426, 429, 431, 500, 501, 502, 503, 504, 505})
         EXPECT_NE(reason_phrase(status), "") << status;
 }
 
 TEST(Grammar, hosts) {
-    for (const std::string host : {"a", "a.b-c_d~e", "a:", "a:0", "a:65535", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]:8080", "127.0.0.1:8080"})
+    for (const std::string host :
+         {"a", "a.b-c_d~e", "a:", "a:0", "a:65535", "[::1]", "[::1]:80", "[::ffff:1.2.3.4]:8080", "127.0.0.1:8080"})
         EXPECT_TRUE(is_host(host)) << host;
-    for (const std::string host : {"", ":80", "a:65536", "a:123456", "a:80:90", "a b", "a,b", "a/b", "a@b", "a?b", "a#b", "[]", "[::1", "::1", "[::1]x", "[::1]:x", "[g::]", "a\\b", "a%20b"})
+    for (const std::string host : {"", ":80", "a:65536", "a:123456", "a:80:90", "a b", "a,b", "a/b", "a@b", "a?b",
+                                   "a#b", "[]", "[::1", "::1", "[::1]x", "[::1]:x", "[g::]", "a\\b", "a%20b"})
         EXPECT_FALSE(is_host(host)) << host;
     EXPECT_TRUE(is_host(std::string(255, 'a')));
     EXPECT_FALSE(is_host(std::string(256, 'a')));
 }
 
 TEST(Grammar, targets) {
-    for (const std::string target : {"/", "/v1/chat/completions", "/a%20b", "/a?x=../y", "/...", "/.a", "/a.", "/..a/b", "/a;x=..", "/%e4%b8%ad", "/a?%2e%2e/", "/a:b@c!$&'()*+,;="})
+    for (const std::string target : {"/", "/v1/chat/completions", "/a%20b", "/a?x=../y", "/...", "/.a", "/a.", "/..a/b",
+                                     "/a;x=..", "/%e4%b8%ad", "/a?%2e%2e/", "/a:b@c!$&'()*+,;="})
         EXPECT_TRUE(is_safe_target(target)) << target;
-    for (const std::string target : {"", "a", "/.", "/..", "/./a", "/a/.", "/a/..", "/a/../b", "/%2e", "/%2E%2e/", "/.%2e/a", "/a%2f..%2fb", "/..;x/a", "/.;", "/a%5cb",
-                                     "/a\\b", "/a%", "/a%2", "/a%g0", "/a%00", "/a%1f", "/a%7f", "/%c0%af", "/%ff", "/a#b", "/a b", "/a\"b", "/a|b", "/a[b]", "/a?b%0a"})
+    for (const std::string target :
+         {"",        "a",           "/.",      "/..",  "/./a",   "/a/.",  "/a/..", "/a/../b", "/%2e",  "/%2E%2e/",
+          "/.%2e/a", "/a%2f..%2fb", "/..;x/a", "/.;",  "/a%5cb", "/a\\b", "/a%",   "/a%2",    "/a%g0", "/a%00",
+          "/a%1f",   "/a%7f",       "/%c0%af", "/%ff", "/a#b",   "/a b",  "/a\"b", "/a|b",    "/a[b]", "/a?b%0a"})
         EXPECT_FALSE(is_safe_target(target)) << target;
 }
 

@@ -119,17 +119,22 @@ std::string visible(std::string_view octets, std::size_t limit) {
     std::string out;
     for (const char octet : octets.substr(0, limit)) {
         const auto u = static_cast<unsigned char>(octet);
-        if (octet == '\r') out += "\\r";
-        else if (octet == '\n') out += "\\n";
-        else if (u < 0x20 || u >= 0x7F) fmt::format_to(std::back_inserter(out), "\\x{:02x}", u);
-        else out += octet;
+        if (octet == '\r')
+            out += "\\r";
+        else if (octet == '\n')
+            out += "\\n";
+        else if (u < 0x20 || u >= 0x7F)
+            fmt::format_to(std::back_inserter(out), "\\x{:02x}", u);
+        else
+            out += octet;
     }
     if (octets.size() > limit) out += fmt::format(" … ({} octets)", octets.size());
     return out;
 }
 
 std::ostream& operator<<(std::ostream& out, const Message& message) {
-    out << message.method << ' ' << visible(message.target) << " HTTP/1." << message.minor << (message.keep_alive ? "" : " close") << " {";
+    out << message.method << ' ' << visible(message.target) << " HTTP/1." << message.minor
+        << (message.keep_alive ? "" : " close") << " {";
     for (const auto& [name, value] : message.fields) out << visible(name) << '=' << visible(value) << "; ";
     return out << "} body \"" << visible(message.body, 100) << '"';
 }

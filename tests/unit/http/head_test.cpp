@@ -95,7 +95,8 @@ TEST(HeadScanner, reset_startsANewMessage) {
 
 TEST(RequestHead, facts_areReadFromTheHead) {
     RequestHead head;
-    const std::string text = "POST http://A:80/v1/x?k=1&l HTTP/1.1\r\nHost: a:80\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n";
+    const std::string text =
+        "POST http://A:80/v1/x?k=1&l HTTP/1.1\r\nHost: a:80\r\nExpect: 100-Continue\r\nContent-Length: 3\r\n\r\n";
     const auto ok = parse_request_head(text, head);
     ASSERT_TRUE(ok) << ok.error().reason;
     EXPECT_EQ(head.method, "POST");
@@ -123,7 +124,8 @@ TEST(RequestHead, expectWithoutBody_waitsForNothing) {
     EXPECT_FALSE(head.expect_continue);
 }
 
-// --- BodyReader -------------------------------------------------------------------------------------------------------
+// --- BodyReader
+// -------------------------------------------------------------------------------------------------------
 
 struct Body {
     std::string octets;
@@ -207,6 +209,19 @@ TEST(BodyReader, chunksOfOneRead_areOnePiece) {
     EXPECT_TRUE(reader.complete());
     EXPECT_EQ(reader.next_now(), "");
     EXPECT_EQ(connection.channel->data(), "next");
+}
+
+// What the message's end takes up is gone when the end was read, whether it came with octets or alone.
+TEST(BodyReader, lastChunkAlone_leavesNothingBehind) {
+    FakeConnection connection;
+    connection.peer->send("2\r\nhi\r\n");
+    connection.peer->send("0\r\n\r\n");
+    BodyReader reader(*connection.channel, Framing::chunked, 0);
+    EXPECT_EQ(run_coro(connection.io, reader.next()), "hi");
+    EXPECT_FALSE(reader.complete());
+    EXPECT_EQ(run_coro(connection.io, reader.next()), "");
+    EXPECT_TRUE(reader.complete());
+    EXPECT_EQ(connection.channel->data(), "");
 }
 
 TEST(BodyReader, largeRandomBodies_surviveAnyCut) {

@@ -9,7 +9,10 @@
 namespace tollgate::http {
 
 void PrintTo(Framing framing, std::ostream* out) {
-    *out << (framing == Framing::none ? "none" : framing == Framing::length ? "length" : framing == Framing::chunked ? "chunked" : "until_close");
+    *out << (framing == Framing::none      ? "none"
+             : framing == Framing::length  ? "length"
+             : framing == Framing::chunked ? "chunked"
+                                           : "until_close");
 }
 
 namespace {
@@ -34,7 +37,8 @@ Parsed parse(const std::string& text, bool to_head = false) {
         out.reason = found ? "incomplete" : std::string(found.error().reason);
         return out;
     }
-    const auto parsed = parse_response_head(std::string_view(out.text).substr(scanner.leading(), **found - scanner.leading()), to_head, out.head);
+    const auto parsed = parse_response_head(
+        std::string_view(out.text).substr(scanner.leading(), **found - scanner.leading()), to_head, out.head);
     out.ok = parsed.has_value();
     if (!parsed) out.reason = parsed.error().reason;
     return out;
@@ -44,14 +48,15 @@ std::string answer(const std::string& fields, const std::string& status_line = "
     return status_line + "\r\n" + fields + "\r\n";
 }
 
-#define EXPECT_REFUSED(text)                                                                                                               \
-    do {                                                                                                                                   \
-        const std::string octets = (text);                                                                                                 \
-        EXPECT_FALSE(parse(octets).ok) << visible(octets);                                                                                 \
+#define EXPECT_REFUSED(text)                                                                                           \
+    do {                                                                                                               \
+        const std::string octets = (text);                                                                             \
+        EXPECT_FALSE(parse(octets).ok) << visible(octets);                                                             \
     } while (false)
 
 TEST(ResponseHead, statusLineVariants_case278) {
-    for (const std::string line : {"HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 OK", "HTTP/1.1 200 All is \xFC\xFF well"}) {
+    for (const std::string line :
+         {"HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 OK", "HTTP/1.1 200 All is \xFC\xFF well"}) {
         const Parsed got = parse(answer("Content-Length: 2\r\n", line));
         EXPECT_TRUE(got.ok) << visible(line) << ": " << got.reason;
         EXPECT_EQ(got.head.status, 200) << visible(line);
@@ -60,13 +65,15 @@ TEST(ResponseHead, statusLineVariants_case278) {
 }
 
 TEST(ResponseHead, malformedStatusLines_areRefused) {
-    for (const std::string line : {"HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1  200 OK", "HTTP/1.1\t200 OK", "HTTP/1.2 200 OK", "HTTP/2 200",
-                                   "http/1.1 200 OK", "ICY 200 OK", "HTTP/1.1 +20 OK", "HTTP/1.1 200OK", "HTTP/1.1 200 O\x01K"})
+    for (const std::string line :
+         {"HTTP/1.1 2000 OK", "HTTP/1.1 20 OK", "HTTP/1.1  200 OK", "HTTP/1.1\t200 OK", "HTTP/1.2 200 OK", "HTTP/2 200",
+          "http/1.1 200 OK", "ICY 200 OK", "HTTP/1.1 +20 OK", "HTTP/1.1 200OK", "HTTP/1.1 200 O\x01K"})
         EXPECT_REFUSED(answer("", line));
 }
 
 TEST(ResponseHead, statusOutOfRange_case293) {
-    for (const std::string status : {"099", "000", "600", "999"}) EXPECT_REFUSED(answer("", "HTTP/1.1 " + status + " X"));
+    for (const std::string status : {"099", "000", "600", "999"})
+        EXPECT_REFUSED(answer("", "HTTP/1.1 " + status + " X"));
     EXPECT_TRUE(parse(answer("", "HTTP/1.1 599 X")).ok);
 }
 

@@ -48,8 +48,8 @@ using Strings = std::vector<std::string>;
 
 TEST(SseSplitter, lineEndsOfEveryKind_giveTheSameData) {
     for (const std::string eol : {"\n", "\r", "\r\n"}) {
-        const std::string stream = ": ping" + eol + eol + "data: one" + eol + eol + "event: x" + eol + "data:two" + eol + "data:  three" + eol + eol +
-                                   "data: [DONE]" + eol + eol;
+        const std::string stream = ": ping" + eol + eol + "data: one" + eol + eol + "event: x" + eol + "data:two" +
+                                   eol + "data:  three" + eol + eol + "data: [DONE]" + eol + eol;
         const Split got = split(test::whole(stream));
         EXPECT_EQ(data_of(got), (Strings{"", "one", "two\n three", "[DONE]"})) << visible(eol) << ": " << got;
         EXPECT_FALSE(got.mid_event) << visible(eol);
@@ -62,7 +62,18 @@ TEST(SseSplitter, lineEndsOfEveryKind_giveTheSameData) {
 // Streams of random lines with random line ends, cut everywhere.
 TEST(SseSplitter, randomStreams_giveTheSameEventsInEveryCut) {
     std::mt19937 random(7);
-    const std::vector<std::string> lines{"data: {\"a\":1}", "data:x", "data", "data: ", ": comment", "event: e", "id: 7", "retry: 1", "data: \xE2\x82\xAC", "\xEF\xBB\xBF" "data: bom", " data: no"};
+    const std::vector<std::string> lines{"data: {\"a\":1}",
+                                         "data:x",
+                                         "data",
+                                         "data: ",
+                                         ": comment",
+                                         "event: e",
+                                         "id: 7",
+                                         "retry: 1",
+                                         "data: \xE2\x82\xAC",
+                                         "\xEF\xBB\xBF"
+                                         "data: bom",
+                                         " data: no"};
     const std::vector<std::string> ends{"\n", "\r", "\r\n"};
     for (int round = 0; round < 3000; ++round) {
         std::string stream = random() % 4 == 0 ? "\xEF\xBB\xBF" : "";
@@ -73,15 +84,20 @@ TEST(SseSplitter, randomStreams_giveTheSameEventsInEveryCut) {
             stream += mixed ? ends[random() % 3] : own;
         }
         const Split expected = split(test::whole(stream));
-        for (const Segments& segments : {test::octet_by_octet(stream), test::split_crlf(stream), test::split_randomly(stream, random)})
+        for (const Segments& segments :
+             {test::octet_by_octet(stream), test::split_crlf(stream), test::split_randomly(stream, random)})
             ASSERT_EQ(split(segments), expected) << visible(stream, 2000);
         for (std::size_t at = 1; at < stream.size(); ++at)
-            ASSERT_EQ(split({stream.substr(0, at), stream.substr(at)}), expected) << visible(stream, 2000) << " cut at " << at;
+            ASSERT_EQ(split({stream.substr(0, at), stream.substr(at)}), expected)
+                << visible(stream, 2000) << " cut at " << at;
     }
 }
 
 TEST(SseSplitter, byteOrderMark_isLeftOutAtTheStartOnly) {
-    const std::string stream = "\xEF\xBB\xBF" "data: a\n\n" "\xEF\xBB\xBF" "data: b\n\n";
+    const std::string stream = "\xEF\xBB\xBF"
+                               "data: a\n\n"
+                               "\xEF\xBB\xBF"
+                               "data: b\n\n";
     for (const Segments& segments : {test::whole(stream), test::octet_by_octet(stream)})
         EXPECT_EQ(data_of(split(segments)), (Strings{"a", ""})) << split(segments);
 }
@@ -132,14 +148,18 @@ TEST(SseSplitter, eventAboveTheCap_isRefusedInEveryCut) {
 
 TEST(SseData, fields_areReadAsTheStandardSays) {
     const std::vector<std::pair<std::string, std::string>> cases{
-        {"data: a\n\n", "a"},       {"data:a\n\n", "a"},           {"data:  a\n\n", " a"},
-        {"data\n\n", ""},           {"data:\n\n", ""},             {"data: a\ndata: b\n\n", "a\nb"},
-        {"data\ndata\n\n", "\n"},   {"data: a\r\ndata\r\n\r\n", "a\n"}, {"datax: a\n\n", ""},
-        {" data: a\n\n", ""},       {"Data: a\n\n", ""},           {": data: a\n\n", ""},
-        {"data: a: b\n\n", "a: b"}, {"id: 1\ndata: a\nevent: e\n\n", "a"}, {"data:\ta\n\n", "\ta"},
-        {"", ""},                   {"data: a", "a"},              {"data: a\rdata: b\r\r", "a\nb"}};
+        {"data: a\n\n", "a"},       {"data:a\n\n", "a"},
+        {"data:  a\n\n", " a"},     {"data\n\n", ""},
+        {"data:\n\n", ""},          {"data: a\ndata: b\n\n", "a\nb"},
+        {"data\ndata\n\n", "\n"},   {"data: a\r\ndata\r\n\r\n", "a\n"},
+        {"datax: a\n\n", ""},       {" data: a\n\n", ""},
+        {"Data: a\n\n", ""},        {": data: a\n\n", ""},
+        {"data: a: b\n\n", "a: b"}, {"id: 1\ndata: a\nevent: e\n\n", "a"},
+        {"data:\ta\n\n", "\ta"},    {"", ""},
+        {"data: a", "a"},           {"data: a\rdata: b\r\r", "a\nb"}};
     std::string scratch;
-    for (const auto& [event, expected] : cases) EXPECT_EQ(visible(sse_data(event, scratch)), visible(expected)) << visible(event);
+    for (const auto& [event, expected] : cases)
+        EXPECT_EQ(visible(sse_data(event, scratch)), visible(expected)) << visible(event);
 }
 
 TEST(SseData, singleLine_isAViewIntoTheEvent) {

@@ -25,37 +25,81 @@ struct Row {
 };
 
 void expect_rows(const std::vector<Row>& rows) {
-    for (const auto& [text, expected] : rows) EXPECT_EQ(classify(boost::asio::ip::make_address(text)), expected) << text;
+    for (const auto& [text, expected] : rows)
+        EXPECT_EQ(classify(boost::asio::ip::make_address(text)), expected) << text;
 }
 
 // R16, the first and the last address of every range, and their neighbours.
 TEST(AddressClassTable, ipv4Ranges) {
-    expect_rows({{"0.0.0.0", kRestricted},         {"0.255.255.255", kRestricted},   {"1.0.0.0", kOpen},
-                 {"9.255.255.255", kOpen},         {"10.0.0.0", kRestricted},        {"10.255.255.255", kRestricted},
-                 {"11.0.0.0", kOpen},              {"100.63.255.255", kOpen},        {"100.64.0.0", kRestricted},
-                 {"100.127.255.255", kRestricted}, {"100.128.0.0", kOpen},           {"126.255.255.255", kOpen},
-                 {"127.0.0.1", kRestricted},       {"127.255.255.255", kRestricted}, {"128.0.0.0", kOpen},
-                 {"169.253.255.255", kOpen},       {"169.254.0.0", kRestricted},     {"169.254.255.255", kRestricted},
-                 {"169.255.0.0", kOpen},           {"172.15.255.255", kOpen},        {"172.16.0.0", kRestricted},
-                 {"172.31.255.255", kRestricted},  {"172.32.0.0", kOpen},            {"192.0.0.1", kRestricted},
-                 {"192.0.1.0", kOpen},             {"192.167.255.255", kOpen},       {"192.168.0.0", kRestricted},
-                 {"192.168.255.255", kRestricted}, {"192.169.0.0", kOpen},           {"198.17.255.255", kOpen},
-                 {"198.18.0.0", kRestricted},      {"198.19.255.255", kRestricted},  {"198.20.0.0", kOpen},
-                 {"223.255.255.255", kOpen},       {"224.0.0.1", kRestricted},       {"239.255.255.255", kRestricted},
-                 {"240.0.0.0", kRestricted},       {"255.255.255.255", kRestricted}, {"8.8.8.8", kOpen}});
+    expect_rows({{"0.0.0.0", kRestricted},
+                 {"0.255.255.255", kRestricted},
+                 {"1.0.0.0", kOpen},
+                 {"9.255.255.255", kOpen},
+                 {"10.0.0.0", kRestricted},
+                 {"10.255.255.255", kRestricted},
+                 {"11.0.0.0", kOpen},
+                 {"100.63.255.255", kOpen},
+                 {"100.64.0.0", kRestricted},
+                 {"100.127.255.255", kRestricted},
+                 {"100.128.0.0", kOpen},
+                 {"126.255.255.255", kOpen},
+                 {"127.0.0.1", kRestricted},
+                 {"127.255.255.255", kRestricted},
+                 {"128.0.0.0", kOpen},
+                 {"169.253.255.255", kOpen},
+                 {"169.254.0.0", kRestricted},
+                 {"169.254.255.255", kRestricted},
+                 {"169.255.0.0", kOpen},
+                 {"172.15.255.255", kOpen},
+                 {"172.16.0.0", kRestricted},
+                 {"172.31.255.255", kRestricted},
+                 {"172.32.0.0", kOpen},
+                 {"192.0.0.1", kRestricted},
+                 {"192.0.1.0", kOpen},
+                 {"192.167.255.255", kOpen},
+                 {"192.168.0.0", kRestricted},
+                 {"192.168.255.255", kRestricted},
+                 {"192.169.0.0", kOpen},
+                 {"198.17.255.255", kOpen},
+                 {"198.18.0.0", kRestricted},
+                 {"198.19.255.255", kRestricted},
+                 {"198.20.0.0", kOpen},
+                 {"223.255.255.255", kOpen},
+                 {"224.0.0.1", kRestricted},
+                 {"239.255.255.255", kRestricted},
+                 {"240.0.0.0", kRestricted},
+                 {"255.255.255.255", kRestricted},
+                 {"8.8.8.8", kOpen}});
 }
 
 TEST(AddressClassTable, metadataServices_areForbiddenAlways) {
-    expect_rows({{"169.254.169.254", kForbidden}, {"169.254.170.2", kForbidden}, {"169.254.170.23", kForbidden},
-                 {"100.100.100.200", kForbidden}, {"192.0.0.192", kForbidden},   {"168.63.129.16", kForbidden},
-                 {"fd00:ec2::254", kForbidden},   {"169.254.169.253", kRestricted}, {"fd00:ec2::253", kRestricted}});
+    expect_rows({{"169.254.169.254", kForbidden},
+                 {"169.254.170.2", kForbidden},
+                 {"169.254.170.23", kForbidden},
+                 {"100.100.100.200", kForbidden},
+                 {"192.0.0.192", kForbidden},
+                 {"168.63.129.16", kForbidden},
+                 {"fd00:ec2::254", kForbidden},
+                 {"169.254.169.253", kRestricted},
+                 {"fd00:ec2::253", kRestricted}});
 }
 
 TEST(AddressClassTable, ipv6Ranges) {
-    expect_rows({{"::", kRestricted},        {"::1", kRestricted},     {"fc00::1", kRestricted},  {"fdff::1", kRestricted},
-                 {"fe80::1", kRestricted},   {"febf::1", kRestricted}, {"fec0::1", kRestricted},  {"feff::1", kRestricted},
-                 {"ff02::1", kRestricted},   {"ff0e::1", kRestricted}, {"::127.0.0.1", kRestricted}, {"100::1", kRestricted},
-                 {"2606:4700::1111", kOpen}, {"2a00:1450::1", kOpen},  {"2003::1", kOpen}});
+    expect_rows({{"::", kRestricted},
+                 {"::1", kRestricted},
+                 {"fc00::1", kRestricted},
+                 {"fdff::1", kRestricted},
+                 {"fe80::1", kRestricted},
+                 {"febf::1", kRestricted},
+                 {"fec0::1", kRestricted},
+                 {"feff::1", kRestricted},
+                 {"ff02::1", kRestricted},
+                 {"ff0e::1", kRestricted},
+                 {"::127.0.0.1", kRestricted},
+                 {"100::1", kRestricted},
+                 {"2606:4700::1111", kOpen},
+                 {"2a00:1450::1", kOpen},
+                 {"2003::1", kOpen}});
 }
 
 // R15: address::is_loopback() is false for ::ffff:127.0.0.1, which does connect to a loopback listener.

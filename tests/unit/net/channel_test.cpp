@@ -40,7 +40,8 @@ class ChannelTest : public testing::Test {
     FakeConnection connection_;
 };
 
-// --- reading ----------------------------------------------------------------------------------------------------------
+// --- reading
+// ----------------------------------------------------------------------------------------------------------
 
 TEST_F(ChannelTest, more_waitsForFurtherOctets) {
     auto waiting = start_coro(io(), channel().more());
@@ -136,7 +137,8 @@ TEST_F(ChannelTest, slowConsumer_seesEveryOctetOnce) {
     EXPECT_EQ(got, sent);
 }
 
-// --- watching ---------------------------------------------------------------------------------------------------------
+// --- watching
+// ---------------------------------------------------------------------------------------------------------
 
 TEST_F(ChannelTest, watcher_isToldOnce) {
     CountingWatcher watcher;
@@ -200,7 +202,8 @@ TEST_F(ChannelTest, halfCloseTolerated_onlyFailureIsTold) {
     EXPECT_EQ(watcher.told, 1);
 }
 
-// --- closing and deadlines --------------------------------------------------------------------------------------------
+// --- closing and deadlines
+// --------------------------------------------------------------------------------------------
 
 TEST_F(ChannelTest, closeDuringRead_endsTheWait) {
     auto waiting = start_coro(io(), channel().more());
@@ -304,7 +307,8 @@ TEST_F(ChannelTest, closedWithoutRead_isGone) {
 
 TEST_F(ChannelTest, terminateAll_endsEverything) {
     FakeConnection other;
-    auto second = std::make_shared<Channel>(test::make_fake_transport(other.peer), connection_.blocks, connection_.deadlines);
+    auto second =
+        std::make_shared<Channel>(test::make_fake_transport(other.peer), connection_.blocks, connection_.deadlines);
     auto waiting = start_coro(io(), channel().more());
     settle(io());
     connection_.deadlines.terminate_all();
@@ -315,7 +319,8 @@ TEST_F(ChannelTest, terminateAll_endsEverything) {
 
 TEST_F(ChannelTest, expireClock_endsOnlyWhatWaitsOnIt) {
     FakeConnection other;
-    auto second = std::make_shared<Channel>(test::make_fake_transport(other.peer), connection_.blocks, connection_.deadlines);
+    auto second =
+        std::make_shared<Channel>(test::make_fake_transport(other.peer), connection_.blocks, connection_.deadlines);
     channel().expire_hard_at(Clock::now() + 1h, "idle");
     second->expire_hard_at(Clock::now() + 1h, "client write");
     connection_.deadlines.expire_clock("idle");
@@ -325,7 +330,8 @@ TEST_F(ChannelTest, expireClock_endsOnlyWhatWaitsOnIt) {
 
 // A coroutine that the deadline resumes may drop the last reference to its channel.
 TEST_F(ChannelTest, ownerThatLeavesInsideTheDeadline_isSafe) {
-    auto owned = std::make_shared<Channel>(test::make_fake_transport(std::make_shared<test::FakePeer>(io())), connection_.blocks, connection_.deadlines);
+    auto owned = std::make_shared<Channel>(test::make_fake_transport(std::make_shared<test::FakePeer>(io())),
+                                           connection_.blocks, connection_.deadlines);
     const std::weak_ptr<Channel> alive = owned;
     owned->expire_softly_at(in(1s), "request head");
     const auto session = [](ChannelPtr mine) -> Task<bool> {
@@ -341,7 +347,8 @@ TEST_F(ChannelTest, ownerThatLeavesInsideTheDeadline_isSafe) {
     EXPECT_TRUE(alive.expired()) << "the aborted read still holds the channel";
 }
 
-// --- writing ----------------------------------------------------------------------------------------------------------
+// --- writing
+// ----------------------------------------------------------------------------------------------------------
 
 TEST_F(ChannelTest, write_gathersItsPieces) {
     Gather pieces;
@@ -426,7 +433,8 @@ TEST_F(ChannelTest, shutdownSend_leavesReadingOpen) {
     EXPECT_TRUE(run_coro(io(), channel().more()));
 }
 
-// --- buffers ----------------------------------------------------------------------------------------------------------
+// --- buffers
+// ----------------------------------------------------------------------------------------------------------
 
 TEST(Gather, advance_dropsWhatWasWritten) {
     Gather pieces;

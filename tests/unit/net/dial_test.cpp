@@ -28,7 +28,9 @@ using test::start_coro;
 
 class DialTest : public testing::Test {
   protected:
-    Target target(std::uint16_t port, std::string host = "127.0.0.1") const { return Target{std::move(host), port, true, nullptr}; }
+    Target target(std::uint16_t port, std::string host = "127.0.0.1") const {
+        return Target{std::move(host), port, true, nullptr};
+    }
     DialFailure failure_of(const Target& to) {
         Dial dial(loop_.io, loop_.blocks, loop_.deadlines, loop_.resolver);
         const ChannelPtr channel = run_coro(loop_.io, dial.run(to, Clock::now() + 10s));
@@ -78,7 +80,8 @@ TEST_F(DialTest, name_isResolvedAndEveryAddressTried) {
 TEST_F(DialTest, privateAddress_needsPermission) {
     test::LoopbackListener listener(loop_);
     // R15: what a text filter lets through is still judged by the address it becomes.
-    for (const std::string host : {"127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost", "127.1", "0x7f.1", "2130706433", "0.0.0.0", "10.0.0.1"}) {
+    for (const std::string host : {"127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost", "127.1", "0x7f.1", "2130706433",
+                                   "0.0.0.0", "10.0.0.1"}) {
         Target to = target(listener.port(), host);
         to.allow_private = false;
         EXPECT_EQ(failure_of(to), DialFailure::refused_address) << host;
@@ -86,7 +89,8 @@ TEST_F(DialTest, privateAddress_needsPermission) {
 }
 
 TEST_F(DialTest, metadataAddress_isRefusedEvenIfPrivateIsAllowed) {
-    for (const std::string host : {"169.254.169.254", "0xa9fea9fe", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254"})
+    for (const std::string host :
+         {"169.254.169.254", "0xa9fea9fe", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254"})
         EXPECT_EQ(failure_of(target(80, host)), DialFailure::refused_address) << host;
 }
 
@@ -101,7 +105,8 @@ TEST_F(DialTest, nameThatCannotExist_isResolve) {
 
 TEST_F(DialTest, connectDeadline_endsTheDial) {
     const test::FullListener full;
-    EXPECT_EQ(stuck(target(full.port()), [this](Dial&, TimePoint deadline) { loop_.deadlines.tick(deadline); }), DialFailure::timeout);
+    EXPECT_EQ(stuck(target(full.port()), [this](Dial&, TimePoint deadline) { loop_.deadlines.tick(deadline); }),
+              DialFailure::timeout);
 }
 
 TEST_F(DialTest, abortWhileConnecting_endsTheDial) {
@@ -118,7 +123,8 @@ TEST_F(DialTest, abort_isNotTurnedIntoATimeout) {
     EXPECT_EQ(stuck(target(full.port()), both), DialFailure::aborted);
 }
 
-// --- TLS --------------------------------------------------------------------------------------------------------------
+// --- TLS
+// --------------------------------------------------------------------------------------------------------------
 
 class DialTlsTest : public DialTest {
   protected:
@@ -212,9 +218,11 @@ TEST_F(DialTlsTest, clearTextServer_isTls) {
 }
 
 TEST(DialFailure, everyKind_hasAWord) {
-    for (const auto [failure, word] : {std::pair(DialFailure::none, "none"), std::pair(DialFailure::resolve, "resolve"),
-                                       std::pair(DialFailure::refused_address, "refused_address"), std::pair(DialFailure::connect, "connect"),
-                                       std::pair(DialFailure::tls, "tls"), std::pair(DialFailure::timeout, "timeout"), std::pair(DialFailure::aborted, "aborted")})
+    for (const auto [failure, word] :
+         {std::pair(DialFailure::none, "none"), std::pair(DialFailure::resolve, "resolve"),
+          std::pair(DialFailure::refused_address, "refused_address"), std::pair(DialFailure::connect, "connect"),
+          std::pair(DialFailure::tls, "tls"), std::pair(DialFailure::timeout, "timeout"),
+          std::pair(DialFailure::aborted, "aborted")})
         EXPECT_EQ(to_string(failure), word);
 }
 

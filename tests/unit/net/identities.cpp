@@ -44,7 +44,8 @@ Certificate self_signed(EVP_PKEY* key, const std::string& alternative) {
     X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 3600);
     X509_set_pubkey(certificate.get(), key);
     X509_NAME* const subject = X509_get_subject_name(certificate.get());
-    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("tollgate test"), -1, -1, 0);
+    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("tollgate test"), -1,
+                               -1, 0);
     X509_set_issuer_name(certificate.get(), subject);
     add_extension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
     add_extension(certificate.get(), NID_subject_alt_name, alternative);
@@ -67,7 +68,8 @@ Identity::Identity(const std::string& alternative) {
     const Key key(EVP_EC_gen("P-256"));
     const Certificate certificate = self_signed(key.get(), alternative);
     require(PEM_write_X509(open_file(cert_file()).get(), certificate.get()) == 1, "certificate");
-    require(PEM_write_PrivateKey(open_file(key_file()).get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1, "key");
+    require(PEM_write_PrivateKey(open_file(key_file()).get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+            "key");
 }
 
 Identity::~Identity() {

@@ -52,7 +52,8 @@ TEST(Resolver, nameThatCannotExist_isEmpty) {
 
 TEST(Resolver, passedDeadline_isEmptyAtOnce) {
     Fixture f;
-    EXPECT_TRUE(run_coro(f.io, f.resolver.resolve("deadline-passed." + std::string(64, 'b'), Clock::now() - 1s))->empty());
+    EXPECT_TRUE(
+        run_coro(f.io, f.resolver.resolve("deadline-passed." + std::string(64, 'b'), Clock::now() - 1s))->empty());
 }
 
 // Every waiter is answered, on its own thread, while others ask from other threads; above the cap the answer is empty.

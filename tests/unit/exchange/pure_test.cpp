@@ -1,0 +1,116 @@
+// The parts of the exchange that decide without I/O.
+#include "gateway/exchange/exchange.hpp"
+#include "gateway/exchange/relay.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace tollgate::exchange {
+namespace {
+
+// --- parse_cache_control
+// ----------------------------------------------------------------------------------------------
+
+TEST(ParseCacheControl, directives_areReadInAnyShape) {
+    const CacheControl none = parse_cache_control("");
+    EXPECT_FALSE(none.no_store || none.no_cache || none.only_if_cached || none.max_age || none.min_fresh);
+
+    const CacheControl all = parse_cache_control("No-Store,no-cache , only-if-cached,MAX-AGE=60, min-fresh = \"7\"");
+    EXPECT_TRUE(all.no_store && all.no_cache && all.only_if_cached);
+    EXPECT_EQ(all.max_age, 60U);
+    EXPECT_EQ(all.min_fresh, 7U);
+}
+
+TEST(ParseCacheControl, maxAgeZero_isNotAbsent) {
+    EXPECT_EQ(parse_cache_control("max-age=0").max_age, 0U);
+}
+
+TEST(ParseCacheControl, whatItDoesNotKnow_changesNothing) {
+    for (const std::string value : {"no-storex", "xno-store", "no store", "max-age", "max-age=", "max-age=-1",
+                                    "max-age=1.5", "max-age=1s", "max-stale=5", ",,,", "=", "public"}) {
+        const CacheControl got = parse_cache_control(value);
+        EXPECT_FALSE(got.no_store || got.no_cache || got.only_if_cached || got.max_age || got.min_fresh) << value;
+    }
+}
+
+TEST(ParseCacheControl, emptyElements_areSkipped) {
+    const CacheControl got = parse_cache_control(",no-store,, max-age=5,");
+    EXPECT_TRUE(got.no_store);
+    EXPECT_EQ(got.max_age, 5U);
+}
+
+// --- HeldBytes
+// --------------------------------------------------------------------------------------------------------
+
+TEST(HeldBytes, growsUpToTheCapAndGivesBack) {
+    std::atomic<std::uint64_t> total = 0;
+    {
+        HeldBytes one(total);
+        EXPECT_TRUE(one.grow_to(60, 100));
+        EXPECT_TRUE(one.grow_to(60, 100));
+        EXPECT_TRUE(one.grow_to(10, 100)) << "smaller is no growth and gives nothing back";
+        EXPECT_EQ(total, 60U);
+        {
+            HeldBytes two(total);
+            EXPECT_FALSE(two.grow_to(41, 100));
+            EXPECT_EQ(total, 60U) << "a refusal takes nothing";
+            EXPECT_TRUE(two.grow_to(40, 100));
+            EXPECT_EQ(total, 100U);
+            EXPECT_FALSE(one.grow_to(61, 100));
+            EXPECT_TRUE(one.grow_to(60, 100));
+        }
+        EXPECT_EQ(total, 60U);
+        EXPECT_TRUE(one.grow_to(100, 100));
+    }
+    EXPECT_EQ(total, 0U);
+}
+
+TEST(HeldBytes, manyThreads_neverExceedTheCapAndLeaveNothing) {
+    std::atomic<std::uint64_t> total = 0;
+    std::atomic<std::uint64_t> admitted = 0;
+    std::atomic<bool> exceeded = false;
+    constexpr std::uint64_t kCap = 1000;
+    std::vector<std::thread> threads;
+    for (int t = 0; t < 4; ++t) {
+        threads.emplace_back([&] {
+            for (int i = 0; i < 5000; ++i) {
+                HeldBytes held(total);
+                if (!held.grow_to(300, kCap)) continue;
+                if (admitted.fetch_add(300) + 300 > kCap) exceeded = true;
+                admitted.fetch_sub(300);
+            }
+        });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_FALSE(exceeded);
+    EXPECT_EQ(total, 0U);
+}
+
+// --- passable_type
+// ----------------------------------------------------------------------------------------------------
+
+TEST(PassableType, knownTypes_passWithTheirParameters) {
+    for (const std::string type :
+         {"application/json", "application/json; charset=utf-8", "Application/JSON", "text/event-stream",
+          "text/event-stream;charset=utf-8", "application/octet-stream", "text/plain", "audio/mpeg", "audio/wav",
+          "image/png", "video/mp4", "text/vtt", "application/x-subrip", "application/jsonl", "application/pdf"})
+        EXPECT_EQ(passable_type(type), type);
+}
+
+// Case 306: a captive portal's page is no answer; active content is not passed on under our name.
+TEST(PassableType, otherTypes_doNotPass) {
+    for (const std::string type :
+         {"", "text/html", "text/html; charset=utf-8", "application/xhtml+xml", "application/xml", "text/javascript",
+          "application/javascript", "image/svg+xml", "IMAGE/SVG+XML; charset=utf-8", "multipart/form-data",
+          "application/jsonx", "json", "audio", "text/plainx", ";application/json"})
+        EXPECT_EQ(passable_type(type), "") << type;
+}
+
+} // namespace
+} // namespace tollgate::exchange
