@@ -108,6 +108,7 @@ class Main {
         await_reload();
         io_.run();
         for (auto& worker : workers_) worker->join();
+        shared_.resolver.join(); // its threads post to the workers' contexts, which go next
     }
 
     // A start that failed half-way: workers that were made but never started own nothing that waits.

@@ -4,11 +4,11 @@
 #include "gateway/base/log.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/outlet.hpp"
+#include "gateway/exchange/phases.hpp"
 #include "gateway/exchange/relay.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/upstream_request.hpp"
 #include "gateway/upstream/choose.hpp"
-#include "policy/directory.hpp"
 
 #include <fmt/format.h>
 
@@ -148,6 +148,8 @@ Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const ups
     outcome.result = fail(std::move(verdict.error));
     const bool transient = head.status == 429 || head.status >= 500;
     if (transient && ex.route->state == api::State::none) outcome.next = Next::other_upstream;
+    // Said to the idle connection, not to this request: RFC 9110 §15.5.9 lets a client repeat it on a new one.
+    if (head.status == 408 && attempt.reused()) outcome.next = Next::same_again;
     co_return outcome;
 }
 
@@ -217,8 +219,7 @@ Task<Result<void>> forward(Exchange& ex) {
     for (std::size_t tries = 0; tries < kMaxAttempts && which < order.size(); ++tries) {
         if (tries > 0 && !retry_allowed(ex)) break;
         // Asked for every attempt, so that no later way to an upstream can forget it (design §8).
-        if (auto ok = policy::may(*ex.principal, ex.route->group, ex.model_name, ex.snapshot->catalog->names()); !ok)
-            co_return ok;
+        if (auto ok = may_use_model(ex); !ok) co_return ok;
         auto outcome = co_await attempt_once(ex, order[which], may_reuse, total_deadline);
         result = std::move(outcome.result);
         if (result || outcome.next == Next::done || ex.answer_started) break;

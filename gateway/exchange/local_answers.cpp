@@ -1,13 +1,14 @@
 #include "gateway/exchange/local_answers.hpp"
 
 #include "gateway/api/objects.hpp"
+#include "gateway/exchange/phases.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/request_body.hpp"
-#include "policy/directory.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 namespace tollgate::exchange {
 namespace {
@@ -25,9 +26,11 @@ Error no_such_model(std::string_view name) {
 }
 
 // A pattern's models cannot be listed, but one that matches it can be asked for by name.
-bool is_usable(const Exchange& ex, std::string_view model) {
-    const auto& names = ex.snapshot->catalog->names();
-    return ex.snapshot->catalog->find(model) && policy::may(*ex.principal, {}, model, names).has_value();
+std::vector<std::string> usable_models(const Exchange& ex) {
+    std::vector<std::string> usable;
+    std::ranges::copy_if(ex.snapshot->catalog->names(), std::back_inserter(usable),
+                         [&](const std::string& name) { return is_usable(ex, name); });
+    return usable;
 }
 
 } // namespace
@@ -50,12 +53,8 @@ Task<bool> answer_locally(Exchange& ex) {
     std::string body;
     const std::string& model = ex.match->model;
     switch (answer) {
-    case api::Answer::models_list:
-        body = api::models_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names()));
-        break;
-    case api::Answer::engines_list:
-        body = api::engines_list_body(policy::visible_models(*ex.principal, ex.snapshot->catalog->names()));
-        break;
+    case api::Answer::models_list: body = api::models_list_body(usable_models(ex)); break;
+    case api::Answer::engines_list: body = api::engines_list_body(usable_models(ex)); break;
     case api::Answer::model_get:
     case api::Answer::engine_get:
         if (!is_usable(ex, model)) {

@@ -79,14 +79,13 @@ void note_model(Exchange& ex, const upstream::Resolved& resolved) {
 
 Error unknown_model(const Exchange& ex) {
     std::string message = fmt::format("The model `{}` does not exist or you do not have access to it.", ex.model_name);
-    std::string_view best;
+    std::string best;
     std::size_t distance = 4;
-    for (const std::string& name : policy::visible_models(*ex.principal, ex.snapshot->catalog->names())) {
+    for (const std::string& name : ex.snapshot->catalog->names()) {
         const std::size_t d = edit_distance(name, ex.model_name, 3);
-        if (d < distance) {
-            distance = d;
-            best = *std::ranges::find(ex.snapshot->catalog->names(), name);
-        }
+        if (d >= distance || !is_usable(ex, name)) continue;
+        distance = d;
+        best = name;
     }
     if (!best.empty()) message += fmt::format(" Did you mean `{}`?", best);
     message += " GET /v1/models lists what your key may use.";
@@ -214,7 +213,22 @@ Result<void> authorize(Exchange& ex) {
     const auto resolved = ex.snapshot->catalog->find(ex.model_name);
     if (!resolved) return fail(unknown_model(ex));
     note_model(ex, *resolved);
-    return policy::may(*ex.principal, {}, ex.model_name, ex.snapshot->catalog->names());
+    return may_use_model(ex);
+}
+
+Result<void> may_use_model(const Exchange& ex) {
+    const auto& known = ex.snapshot->catalog->names();
+    const bool is_alias = ex.model != nullptr && !ex.wildcard && ex.model->name != ex.model_name;
+    if (is_alias && policy::may(*ex.principal, ex.route->group, ex.model->name, known)) return {};
+    return policy::may(*ex.principal, ex.route->group, ex.model_name, known);
+}
+
+bool is_usable(const Exchange& ex, std::string_view model) {
+    const auto& known = ex.snapshot->catalog->names();
+    const auto resolved = ex.snapshot->catalog->find(model);
+    if (!resolved) return false;
+    return policy::may(*ex.principal, {}, model, known) ||
+           (!resolved->wildcard && policy::may(*ex.principal, {}, resolved->model->name, known));
 }
 
 Result<void> admit(Exchange& ex) {

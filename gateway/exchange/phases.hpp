@@ -18,6 +18,11 @@ namespace tollgate::exchange {
 [[nodiscard]] Result<void> inspect(Exchange& ex);
 // Which model it is and whether this caller may use it.
 [[nodiscard]] Result<void> authorize(Exchange& ex);
+// May this caller use ex.model_name? An allow-list that names a model covers its aliases. Asked again for every
+// attempt.
+[[nodiscard]] Result<void> may_use_model(const Exchange& ex);
+// The same question about any name, for the model lists.
+[[nodiscard]] bool is_usable(const Exchange& ex, std::string_view model);
 // One request is taken from every limit, or from none.
 [[nodiscard]] Result<void> admit(Exchange& ex);
 

@@ -58,6 +58,17 @@ Task<Result<void>> run_guarded(Exchange& ex) {
                          .close = true});
 }
 
+// The drain ran out: it was our end of the connection that closed, not the client's.
+void blame_shutdown(Exchange& ex) {
+    record_error(ex, Error{.type = ErrorType::gateway_shutdown,
+                           .status = 503,
+                           .message = "The gateway stopped before the answer was complete."});
+    if (ex.record.attempt_count == 0) return;
+    metrics::AttemptRecord& last = ex.record.attempts[ex.record.attempt_count - 1];
+    last.cancelled = false;
+    last.error = ErrorType::gateway_shutdown;
+}
+
 } // namespace
 
 void finish_record(Exchange& ex) {
@@ -67,8 +78,12 @@ void finish_record(Exchange& ex) {
     record.request_id = ex.id.view();
     record.config_hash = ex.snapshot->config.hash;
     if (ex.client_gone && !ex.answer_complete) {
-        record.outcome = metrics::Outcome::client_cancelled;
-        record.error = ErrorType::caller_cancelled;
+        if (ex.worker.terminating) {
+            blame_shutdown(ex);
+        } else {
+            record.outcome = metrics::Outcome::client_cancelled;
+            record.error = ErrorType::caller_cancelled;
+        }
     }
     ex.worker.metrics.record(record);
     if (!ex.worker.shared.access_log.enabled()) return;

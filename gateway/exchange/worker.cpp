@@ -90,6 +90,7 @@ void Worker::terminate() {
     asio::post(io_, [this] {
         listener_.close();
         stopping_ = true;
+        state_->terminating = true;
         timer_.cancel();
         if (state_->redis) state_->redis->stop();
         state_->pool.close_all();

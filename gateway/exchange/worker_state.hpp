@@ -85,6 +85,7 @@ struct WorkerState {
     std::string log_lines; // access-log lines of this tick
     std::uint32_t log_line_count = 0;
     std::string date_line;                   // "date: …\r\n", refreshed by the tick
+    bool terminating = false;                // connections end because the process does
     std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
 
     void use(SnapshotPtr next); // a reload: later requests see it, running ones keep theirs

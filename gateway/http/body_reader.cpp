@@ -12,6 +12,10 @@ void BodyReader::release() {
 std::string_view BodyReader::next_now() {
     release();
     if (complete_ || failed_) return {};
+    if (malformed_) { // found behind octets that were good and have been handed out
+        failed_ = true;
+        return {};
+    }
     const std::string_view data = channel_.data();
     switch (framing_) {
     case Framing::none: break;
@@ -36,9 +40,9 @@ std::string_view BodyReader::decode_chunks() {
     while (!decoder_.done()) {
         const auto step = decoder_.step(data.substr(held_));
         if (!step) {
-            failed_ = true;
             malformed_ = step.error();
-            return {};
+            failed_ = piece.empty();
+            break;
         }
         if (step->consumed == 0) break;
         held_ += step->consumed;

@@ -49,6 +49,7 @@ Task<bool> Dial::connect(TcpSocket& socket, const Target& target, const Addresse
         co_await socket.async_connect(asio::ip::tcp::endpoint(address, target.port),
                                       asio::redirect_error_t<UseTask>(UseTask{}, error));
         if (!error && failure_ == DialFailure::none) co_return true;
+        if (error) detail_ = error.message();
         if (failure_ != DialFailure::none) co_return false;
     }
     fail(any_allowed ? DialFailure::connect : DialFailure::refused_address);
@@ -75,6 +76,7 @@ Task<ChannelPtr> Dial::run(const Target& target, TimePoint deadline) {
     std::unique_ptr<Transport> transport;
     if (target.tls) {
         auto handshake = co_await tls_connect(std::move(socket), target.tls, target.host, &handshake_);
+        if (handshake.error) detail_ = handshake.error.message();
         if (!handshake.transport || failure_ != DialFailure::none) co_return fail(DialFailure::tls);
         transport = std::move(handshake.transport);
         times_.tls = Clock::now() - connected_at;

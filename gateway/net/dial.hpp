@@ -35,6 +35,8 @@ class Dial final : public Deadline, public Abortable {
     // Null on failure; see failure(). The whole dial ends by `deadline`.
     Task<ChannelPtr> run(const Target& target, TimePoint deadline);
     [[nodiscard]] DialFailure failure() const noexcept { return failure_; }
+    // The system's or OpenSSL's words for the failure, for the operator's log; empty if there are none.
+    [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const DialTimes& times() const noexcept { return times_; }
     void abort() noexcept override;
 
@@ -52,6 +54,7 @@ class Dial final : public Deadline, public Abortable {
     Abortable* handshake_ = nullptr;
     DialFailure failure_ = DialFailure::none;
     DialTimes times_;
+    std::string detail_;
 };
 
 } // namespace tollgate::net

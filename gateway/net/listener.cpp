@@ -59,6 +59,16 @@ void Listener::start() {
 void Listener::close() {
     ErrorCode ignored;
     state_->closed = true;
+    // The kernel has completed connections that nobody accepted yet; closing over them would reset their clients.
+    state_->acceptor.non_blocking(true, ignored);
+    while (state_->acceptor.is_open()) {
+        ErrorCode error;
+        asio::ip::tcp::endpoint peer;
+        TcpSocket socket(io_);
+        state_->acceptor.accept(socket, peer, error);
+        if (error) break;
+        state_->on_accept(std::move(socket), peer.address().to_string());
+    }
     state_->acceptor.close(ignored);
     state_->timer.cancel();
 }

@@ -54,6 +54,10 @@ struct Waiter {
 Resolver::Resolver() : threads_(2) {}
 
 Resolver::~Resolver() {
+    join();
+}
+
+void Resolver::join() {
     threads_.join();
 }
 

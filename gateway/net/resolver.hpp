@@ -23,6 +23,9 @@ class Resolver {
     Resolver();
     ~Resolver();
 
+    // Waits for look-ups that still run. Afterwards nothing is posted to any io_context any more, so they may go.
+    void join();
+
     // Empty on failure or after `deadline`. Literal addresses answer without a look-up. Resumes on the caller's thread.
     Task<std::shared_ptr<const Addresses>> resolve(std::string host, TimePoint deadline);
 

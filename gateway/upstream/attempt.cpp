@@ -1,5 +1,7 @@
 #include "gateway/upstream/attempt.hpp"
 
+#include "gateway/base/log.hpp"
+
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <fmt/format.h>
@@ -15,6 +17,16 @@ namespace {
 constexpr int kMaxInterim = 8;
 constexpr auto kWriteStall = std::chrono::seconds(30);
 constexpr std::size_t kFilePiece = 64 * 1024;
+
+// At most one line a second and worker: a provider that is down must not fill the disk.
+void log_unreachable(const Provider& provider, const net::Dial& dial) {
+    static thread_local TimePoint last{};
+    const TimePoint now = Clock::now();
+    if (now - last < std::chrono::seconds(1)) return;
+    last = now;
+    log::warning("a provider could not be reached",
+                 {{"provider", provider.name}, {"failure", net::to_string(dial.failure())}, {"detail", dial.detail()}});
+}
 
 // Waits for the end of a chunked message whose content is known to be over; anything else that comes ends the
 // connection.
@@ -79,6 +91,7 @@ Task<bool> Attempt::open(const Limits& limits) {
         dial_times_ = dial.times();
         co_return true;
     }
+    log_unreachable(provider_, dial);
     if (dial.failure() == net::DialFailure::timeout) {
         co_return fail(ErrorType::provider_timeout, 504,
                        fmt::format("Provider \"{}\" could not be reached: the connect timeout of {} ms ran out.",

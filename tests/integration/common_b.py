@@ -10,7 +10,7 @@ import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support" / "py"))
 
-from tollgate_test import MockProvider, Tollgate, call  # noqa: E402
+from tollgate_test import MockProvider, Tollgate, call, find_binary  # noqa: E402, F401
 
 MASTER = "master-secret-of-the-tests-0123456789abcdef"
 UPSTREAM_KEY = "sk-upstream-canary-51b7c0de"

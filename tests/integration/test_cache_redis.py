@@ -99,6 +99,7 @@ class Shared(RedisCase):
 
     def test_altered_swapped_and_foreign_values_are_misses(self):  # scenario 63
         with self.gateway_on(self.redis) as first, self.gateway_on(self.redis) as second:
+
             def stored(prompt):
                 self.redis.command("FLUSHALL")
                 self.ask(body=chat(prompt), gateway=first)

@@ -6,8 +6,7 @@ import subprocess
 import tempfile
 import unittest
 
-import common_b  # noqa: F401: makes the support folder importable
-from tollgate_test import find_binary
+from common_b import find_binary
 
 GOOD = """\
 version: 1
@@ -55,7 +54,9 @@ class Check(unittest.TestCase):
         self.binary = find_binary("tollgate", [".", "gateway"])
 
     def run_with(self, *arguments, **options):
-        return subprocess.run([self.binary, *arguments], capture_output=True, text=True, timeout=10, cwd=self.folder, **options)
+        return subprocess.run(
+            [self.binary, *arguments], capture_output=True, text=True, timeout=10, cwd=self.folder, **options
+        )
 
     def check(self, text):
         (self.folder / "file.yaml").write_text(text)
@@ -85,7 +86,12 @@ class Check(unittest.TestCase):
         self.assertIn("5 errors in file.yaml", done.stderr)
 
     def test_secrets_are_never_shown(self):
-        for old, new in (("team: red", "team: rod"), ("provider: mock", "provider: mosk"), ("private: true", "privat: true"), ("secret:", "sekret:")):
+        for old, new in (
+            ("team: red", "team: rod"),
+            ("provider: mock", "provider: mosk"),
+            ("private: true", "privat: true"),
+            ("secret:", "sekret:"),
+        ):
             done = self.check(GOOD.replace(old, new, 1))
             self.assertEqual(done.returncode, 1)
             for secret in ("sk-a-secret-that-is-long-enough", "sk-secret-of-provider"):
@@ -103,7 +109,14 @@ class Check(unittest.TestCase):
         self.assertIn("file.yaml:1:10", done.stderr)
 
     def test_usage_errors_are_2(self):
-        for arguments in ([], ["fly"], ["run", "--no-such-option"], ["config"], ["config", "check", "a", "b"], ["run", "-c"]):
+        for arguments in (
+            [],
+            ["fly"],
+            ["run", "--no-such-option"],
+            ["config"],
+            ["config", "check", "a", "b"],
+            ["run", "-c"],
+        ):
             with self.subTest(arguments):
                 self.assertEqual(self.run_with(*arguments).returncode, 2)
 

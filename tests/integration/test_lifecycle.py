@@ -86,7 +86,10 @@ class Stop(LifeCase):
             with self.assertRaises((PeerClosed, ConnectionError)):
                 while True:
                     self.assertNotEqual(next(events).data, "[DONE]")
-            self.assertEqual(len(log_lines(gateway, "tollgate.access")), 1, gateway.log)
+            [line] = log_lines(gateway, "tollgate.access")
+            self.assertEqual(
+                (line["tollgate.outcome"], line["error.type"]), ("gateway_error", "gateway_shutdown"), line
+            )
             self.mock.wait(aborted=1)
 
     def test_second_signal_does_not_wait(self):
@@ -159,7 +162,9 @@ class Reload(LifeCase):
             self.assertEqual(scrape.value("tollgate_config_last_reload_success"), 0)
             for name in ("tollgate_config_info", "tollgate_config_last_reload_timestamp_seconds"):
                 self.assertEqual(scrape.matching(name), before.matching(name))
-            places = [entry.get("place", "") for entry in log_lines(gateway, "tollgate.log") if entry["log.level"] == "error"]
+            places = [
+                entry.get("place", "") for entry in log_lines(gateway, "tollgate.log") if entry["log.level"] == "error"
+            ]
             self.assertTrue(any(f"tollgate.yaml:{line}:" in place for place in places), places)
             self.ask(gateway=gateway)
             self.reload(gateway, text)
@@ -168,7 +173,15 @@ class Reload(LifeCase):
     def test_unreadable_files_of_every_kind_keep_the_running_config(self):
         with self.started(settings(self.mock.url)) as gateway:
             text = rendered(settings(self.mock.url))
-            for broken in ("", "{", "- a\n", "version: 2\n", "\x00\x01", "version: 1\n", text.replace(RED, RED + "${env:NOT_SET_ANYWHERE}")):
+            for broken in (
+                "",
+                "{",
+                "- a\n",
+                "version: 2\n",
+                "\x00\x01",
+                "version: 1\n",
+                text.replace(RED, RED + "${env:NOT_SET_ANYWHERE}"),
+            ):
                 with self.subTest(broken[:20]):
                     self.reload(gateway, broken, result="failure")
                     self.ask(gateway=gateway)
@@ -188,11 +201,23 @@ class Reload(LifeCase):
             self.reload(gateway, config)
             self.ask(401, gateway=gateway)
             self.assertEqual([event.data for event in events][-1], "[DONE]")
-            line = eventually(lambda: [entry for entry in log_lines(gateway, "tollgate.access") if entry["gen_ai.request.stream"]], "its line")[0]
-            self.assertEqual((line["tollgate.key"], line["gen_ai.request.model"], line["tollgate.outcome"]), ("k_red1", "mock-*", "success"))
+            line = eventually(
+                lambda: [entry for entry in log_lines(gateway, "tollgate.access") if entry["gen_ai.request.stream"]],
+                "its line",
+            )[0]
+            self.assertEqual(
+                (line["tollgate.key"], line["gen_ai.request.model"], line["tollgate.outcome"]),
+                ("k_red1", "mock-*", "success"),
+            )
             scrape = gateway.metrics()
-            self.assertEqual(scrape.sum("tollgate_key_requests_total", key="k_blue1", outcome="success"), 0, "counted for another key")
-            self.assertEqual(scrape.sum("tollgate_requests_total", model="text-*", outcome="success"), 0, "counted for another model")
+            self.assertEqual(
+                scrape.sum("tollgate_key_requests_total", key="k_blue1", outcome="success"),
+                0,
+                "counted for another key",
+            )
+            self.assertEqual(
+                scrape.sum("tollgate_requests_total", model="text-*", outcome="success"), 0, "counted for another model"
+            )
 
     def test_twenty_reloads_under_load_fail_no_request(self):
         config = settings(self.mock.url, cache={"enabled": True})
@@ -230,7 +255,9 @@ class Reload(LifeCase):
         with self.started(config) as gateway:
             config["listen"]["workers"] = 1
             self.reload(gateway, config)
-            warned = [entry["setting"] for entry in log_lines(gateway, "tollgate.log") if entry["log.level"] == "warning"]
+            warned = [
+                entry["setting"] for entry in log_lines(gateway, "tollgate.log") if entry["log.level"] == "warning"
+            ]
             self.assertEqual(warned, ["listen.workers"])
 
     def test_access_log_file_is_reopened(self):
@@ -319,7 +346,9 @@ class Start(LifeCase):
         self.assertEqual(code, 1, log)
 
     def test_version_is_printed(self):
-        done = subprocess.run([find_binary("tollgate", [".", "gateway"]), "version"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [find_binary("tollgate", [".", "gateway"]), "version"], capture_output=True, text=True, check=True
+        )
         self.assertRegex(done.stdout, r"^tollgate \d+\.\d+\.\d+\n$")
 
 

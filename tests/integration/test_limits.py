@@ -1,4 +1,4 @@
-"""Requests per minute: exact under concurrency, refused early, truthful in headers (design §9, limits-cache §1 and §6)."""
+"""Requests per minute: exact under concurrency, refused early, truthful in headers (design §9, limits-cache §1)."""
 
 import concurrent.futures
 import re
@@ -11,7 +11,7 @@ from tollgate_test import Connection
 
 class LimitCase(Case):
     def limited(self, *, key=None, team=None, org=None, **sections):
-        """Limits of k_red1, team red and the organization; the other key of red and team blue have none of their own."""
+        """Limits of k_red1, team red and the organization; the other key and the other team have none."""
         config = settings(self.mock.url, **sections)
         if key:
             config["keys"][0]["limits"] = key
@@ -147,7 +147,9 @@ class Answer(LimitCase):
                 self.assertEqual(found, [], answer.raw_head)
 
     def test_tightest_scope_is_the_one_named(self):
-        with self.started(self.limited(key={"rpm": 1000}, team={"rpm": 100, "burst": 10}, org={"rpm": 5000})) as gateway:
+        with self.started(
+            self.limited(key={"rpm": 1000}, team={"rpm": 100, "burst": 10}, org={"rpm": 5000})
+        ) as gateway:
             self.assertEqual(self.ask(gateway=gateway).header("x-ratelimit-limit-requests"), "100")
             blue = self.ask(key=BLUE, gateway=gateway)
             self.assertEqual(blue.header("x-ratelimit-limit-requests"), "5000")
@@ -157,7 +159,9 @@ class Counting(LimitCase):
     def test_refused_before_the_body_is_read(self):
         with self.started(self.limited(key={"rpm": 1})) as gateway:
             self.ask(gateway=gateway)
-            head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {RED}\r\ncontent-type: application/json\r\n"
+            head = (
+                f"POST {CHAT} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {RED}\r\ncontent-type: application/json\r\n"
+            )
             for expectation in ("expect: 100-continue\r\n", ""):
                 with self.subTest(expectation), Connection("127.0.0.1", gateway.api_port) as connection:
                     connection.send((head + expectation + "content-length: 1000000\r\n\r\n").encode())
@@ -167,7 +171,10 @@ class Counting(LimitCase):
             self.assert_calls(1)
 
     def test_admitted_expectation_is_continued(self):
-        with self.started(self.limited(key={"rpm": 10})) as gateway, Connection("127.0.0.1", gateway.api_port) as connection:
+        with (
+            self.started(self.limited(key={"rpm": 10})) as gateway,
+            Connection("127.0.0.1", gateway.api_port) as connection,
+        ):
             connection.request("POST", CHAT, bearer(RED, expect="100-continue"), chat(self.prompt))
             answer = connection.read_response()
             self.assertEqual((answer.status, answer.interim), (200, [100]))
@@ -175,7 +182,9 @@ class Counting(LimitCase):
     def test_hit_counts_one_request(self):  # scenario 74
         config = self.limited(key={"rpm": 1, "burst": 3}, cache={"enabled": True})
         with self.started(config) as gateway:
-            self.assertEqual([self.post(chat(self.prompt), gateway=gateway).status for _ in range(4)], [200, 200, 200, 429])
+            self.assertEqual(
+                [self.post(chat(self.prompt), gateway=gateway).status for _ in range(4)], [200, 200, 200, 429]
+            )
         self.assert_calls(1)
 
     def test_model_list_is_free(self):
@@ -218,7 +227,8 @@ class Reload(LimitCase):
                 gateway.write_config(rendered(config))
                 gateway.reload()
                 eventually(
-                    lambda: gateway.metrics().sum("tollgate_config_reloads_total", result="success") > before, "the reload"
+                    lambda: gateway.metrics().sum("tollgate_config_reloads_total", result="success") > before,
+                    "the reload",
                 )
 
             def remaining():
@@ -237,8 +247,12 @@ class Reload(LimitCase):
             self.ask(gateway=gateway)
             self.ask(429, gateway=gateway)
             scrape = gateway.metrics()
-            self.assertEqual(scrape.sum("tollgate_limit_rejections_total", scope="team", limit="rpm", mode="enforced"), 1)
-            eventually(lambda: re.search(r'"tollgate\.limit":\{"scope":"team","name":"rpm"\}', gateway.log), "the log line")
+            self.assertEqual(
+                scrape.sum("tollgate_limit_rejections_total", scope="team", limit="rpm", mode="enforced"), 1
+            )
+            eventually(
+                lambda: re.search(r'"tollgate\.limit":\{"scope":"team","name":"rpm"\}', gateway.log), "the log line"
+            )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,19 @@ import sys
 import unittest
 
 from common_b import (
-    BLUE, CHAT, MASTER, RED, RED_TWO, UPSTREAM_KEY, Case, access_line, bearer, chat, eventually, log_lines, settings,
+    BLUE,
+    CHAT,
+    MASTER,
+    RED,
+    RED_TWO,
+    UPSTREAM_KEY,
+    Case,
+    access_line,
+    bearer,
+    chat,
+    eventually,
+    log_lines,
+    settings,
 )
 from tollgate_test import ROOT, Connection, PeerClosed, Redis, call
 
@@ -18,6 +30,13 @@ FIELDS = (
     "tollgate.config_hash", "tollgate.request_id", "http.request.method", "http.route", "client.address",
     "tollgate.outcome", "tollgate.ms", "tollgate.bytes",
 )  # fmt: skip
+
+EVERY_FATE = ("mock-plain", "mock-status-400", "mock-status-401", "mock-status-429", "mock-status-500", "mock-html",
+              "mock-close", "mock-badlength", "mock-redirect", "unknown")  # fmt: skip
+UPLOAD_START = (
+    b'--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+    b'--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\n'
+)
 
 
 class ObservedCase(Case):
@@ -88,7 +107,10 @@ class Metrics(ObservedCase):
             self.mixed_traffic()
             answer = call("GET", gateway.metrics_url + "/metrics")
             self.assertEqual(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8")
-            for command in (["promtool", "check", "metrics"], [sys.executable, ROOT / "tests/dashboard_metrics", *self.dashboards()]):
+            for command in (
+                ["promtool", "check", "metrics"],
+                [sys.executable, ROOT / "tests/dashboard_metrics", *self.dashboards()],
+            ):
                 done = subprocess.run(command, input=answer.body, capture_output=True)
                 self.assertEqual((done.returncode, done.stdout, done.stderr), (0, b"", b""), command)
 
@@ -107,7 +129,10 @@ class Metrics(ObservedCase):
         with self.started(self.config()) as gateway:
             scrape = gateway.metrics()
         for name, labels in (
-            ("tollgate_requests_total", {"operation": "chat", "model": "mock-*", "stream": "false", "outcome": "success"}),
+            (
+                "tollgate_requests_total",
+                {"operation": "chat", "model": "mock-*", "stream": "false", "outcome": "success"},
+            ),
             ("tollgate_cache_lookups_total", {"tier": "memory", "result": "hit"}),
             ("tollgate_config_reloads_total", {"result": "failure"}),
             ("tollgate_limit_rejections_total", {"scope": "key", "limit": "rpm", "mode": "enforced"}),
@@ -121,12 +146,32 @@ class Metrics(ObservedCase):
     def test_counters_move_once_per_request(self):
         cases = [
             (self.ask, "tollgate_requests_total", {"model": "mock-*", "outcome": "success", "stream": "false"}),
-            (self.ask, "tollgate_http_requests_total", {"listener": "api", "route": "/v1/chat/completions", "method": "POST", "code": "200"}),
-            (lambda: self.ask(body=chat("attempt")), "tollgate_upstream_attempts_total", {"upstream": "mock", "result": "success"}),
-            (lambda: self.ask(502, body=chat("a", "mock-status-500")), "tollgate_errors_total", {"error_type": "provider_server_error", "code": "502"}),
-            (lambda: self.ask(404, body=chat("a", "nope")), "tollgate_errors_total", {"error_type": "caller_model_unknown", "model": "other"}),
+            (
+                self.ask,
+                "tollgate_http_requests_total",
+                {"listener": "api", "route": "/v1/chat/completions", "method": "POST", "code": "200"},
+            ),
+            (
+                lambda: self.ask(body=chat("attempt")),
+                "tollgate_upstream_attempts_total",
+                {"upstream": "mock", "result": "success"},
+            ),
+            (
+                lambda: self.ask(502, body=chat("a", "mock-status-500")),
+                "tollgate_errors_total",
+                {"error_type": "provider_server_error", "code": "502"},
+            ),
+            (
+                lambda: self.ask(404, body=chat("a", "nope")),
+                "tollgate_errors_total",
+                {"error_type": "caller_model_unknown", "model": "other"},
+            ),
             (lambda: self.get("/nowhere"), "tollgate_http_requests_total", {"route": "unmatched", "code": "404"}),
-            (lambda: self.raw(b"NONSENSE\r\n\r\n"), "tollgate_http_requests_total", {"route": "unmatched", "code": "400"}),
+            (
+                lambda: self.raw(b"NONSENSE\r\n\r\n"),
+                "tollgate_http_requests_total",
+                {"route": "unmatched", "code": "400"},
+            ),
             (lambda: self.ask(body=chat("a", stream=True)), "tollgate_cache_bypass_total", {"reason": "stream"}),
             (self.broken_stream, "tollgate_stream_interruptions_total", {"side": "upstream"}),
             (self.broken_stream, "tollgate_requests_total", {"outcome": "upstream_error", "stream": "true"}),
@@ -152,8 +197,11 @@ class Metrics(ObservedCase):
         eventually(lambda: (value("hit"), value("miss")) == (hits + 2, misses + 1), "two hits and a miss")
 
     def test_redis_that_is_down_counts_errors_and_no_misses(self):
-        config = settings(self.mock.url, redis={"url": "redis://127.0.0.1:1/0", "use": ["cache"]}, cache={"enabled": True})
+        config = settings(
+            self.mock.url, redis={"url": "redis://127.0.0.1:1/0", "use": ["cache"]}, cache={"enabled": True}
+        )
         with self.started(config) as gateway:
+
             def value(result):
                 return gateway.metrics().sum("tollgate_cache_lookups_total", tier="redis", result=result)
 
@@ -240,14 +288,18 @@ class AccessLog(ObservedCase):
         self.assertNotIn("tollgate.attempts", line)
         miss = self.ask(body=chat(self.prompt + " other"))
         line = access_line(self.gateway, miss.header("x-request-id"))
-        self.assertEqual((line["tollgate.key"], line["tollgate.team"], line["tollgate.upstream"]), ("k_red1", "red", "mock"))
+        self.assertEqual(
+            (line["tollgate.key"], line["tollgate.team"], line["tollgate.upstream"]), ("k_red1", "red", "mock")
+        )
         self.assertEqual(line["gen_ai.usage.output_tokens"], miss.json()["usage"]["completion_tokens"])
         self.assertEqual([attempt["status"] for attempt in line["tollgate.attempts"]], [200])
         self.assertEqual(line["tollgate.bytes"]["out"], len(miss.body))
 
     def test_broken_and_cancelled_streams_say_so(self):
         line = access_line(self.gateway, self.broken_stream().header("x-request-id"))
-        self.assertEqual((line["tollgate.outcome"], line["error.type"]), ("upstream_error", "provider_stream_broken"), line)
+        self.assertEqual(
+            (line["tollgate.outcome"], line["error.type"]), ("upstream_error", "provider_stream_broken"), line
+        )
         line = access_line(self.gateway, self.cancelled_stream().header("x-request-id"))
         self.assertEqual((line["tollgate.outcome"], line["error.type"]), ("client_cancelled", "caller_cancelled"), line)
         self.assertTrue(line["tollgate.attempts"][0]["cancelled"])
@@ -264,7 +316,9 @@ class AccessLog(ObservedCase):
     def test_client_request_id_is_echoed_only_if_harmless(self):
         kept = self.ask(headers={"x-client-request-id": "my-id.1:2_3"})
         self.assertEqual(kept.header("x-client-request-id"), "my-id.1:2_3")
-        self.assertEqual(access_line(self.gateway, kept.header("x-request-id"))["tollgate.client_request_id"], "my-id.1:2_3")
+        self.assertEqual(
+            access_line(self.gateway, kept.header("x-request-id"))["tollgate.client_request_id"], "my-id.1:2_3"
+        )
         for bad in ('a"b', "a b", "x" * 129):
             self.assertIsNone(self.ask(headers={"x-client-request-id": bad}).header("x-client-request-id"))
 
@@ -283,8 +337,7 @@ class Canaries(ObservedCase):
         config = {**self.config(), "redis": {"url": redis.url, "use": ["cache"]}}
         with self.started(config) as gateway:
             errors = b""
-            for model in ("mock-plain", "mock-status-400", "mock-status-401", "mock-status-429", "mock-status-500", "mock-html",
-                          "mock-close", "mock-badlength", "mock-redirect", "unknown"):  # fmt: skip
+            for model in EVERY_FATE:
                 for stream in (False, True):
                     path = f"{CHAT}?api_key={query}&token={query}&other={query}"
                     answer = self.post(chat(prompt, model, stream=stream), path=path, gateway=gateway)
@@ -294,12 +347,23 @@ class Canaries(ObservedCase):
                         errors += answer.raw_head + answer.body
             for path in (f"/v1/{query}?key={query}", f"/v1/files/{query}"):
                 self.get(path, gateway=gateway)
-            for headers in ({"authorization": "Bearer sk-wrong-canary-11"}, {"x-api-key": RED, "authorization": f"Bearer {BLUE}"}):
+            for headers in (
+                {"authorization": "Bearer sk-wrong-canary-11"},
+                {"x-api-key": RED, "authorization": f"Bearer {BLUE}"},
+            ):
                 answer = call("POST", gateway.url + CHAT, headers, chat(prompt))
                 self.assertIn(answer.status, (400, 401))
                 errors += answer.raw_head + answer.body
-            upload = b'--b\r\ncontent-disposition: form-data; name="purpose"\r\n\r\nbatch\r\n--b\r\ncontent-disposition: form-data; name="file"; filename="f"\r\n\r\n' + prompt.encode() + b"\r\n--b--\r\n"
-            self.assertEqual(self.post(upload, path="/v1/files", gateway=gateway, headers={"content-type": "multipart/form-data; boundary=b"}).status, 200)
+            upload = UPLOAD_START + prompt.encode() + b"\r\n--b--\r\n"
+            self.assertEqual(
+                self.post(
+                    upload,
+                    path="/v1/files",
+                    gateway=gateway,
+                    headers={"content-type": "multipart/form-data; boundary=b"},
+                ).status,
+                200,
+            )
             forwarded = "".join(request["raw_head"] for request in self.mock.requests())
             scrape = gateway.metrics().text
             self.assertEqual(gateway.stop(), 0)
@@ -308,7 +372,12 @@ class Canaries(ObservedCase):
         self.assertTrue(answer_words)
         secrets = [RED, BLUE, "sk-wrong-canary-11", UPSTREAM_KEY, MASTER, prompt]
         # A path is the client's to choose and is quoted in its own 404; nowhere else.
-        for place, text in (("log", log), ("metrics", scrape), ("errors", errors.decode("latin-1")), ("store", store.decode("latin-1"))):
+        for place, text in (
+            ("log", log),
+            ("metrics", scrape),
+            ("errors", errors.decode("latin-1")),
+            ("store", store.decode("latin-1")),
+        ):
             for secret in secrets:
                 self.assertNotIn(secret, text, place)
         for place, text in (("metrics", scrape), ("store", store.decode("latin-1"))):

@@ -59,7 +59,9 @@ class Files(StatefulCase):
             self.get(f"{FILES}/{mine}/content", key=PLAIN),
             self.delete(f"{FILES}/{mine}", key=PLAIN),
             self.post({"input_file_id": mine}, path=BATCHES, key=PLAIN),
-            self.post(form(), path=FILES, key=PLAIN, headers={"content-type": f"multipart/form-data; boundary={BOUNDARY}"}),
+            self.post(
+                form(), path=FILES, key=PLAIN, headers={"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
+            ),
         ]
         for refusal in refusals:
             self.assert_error(refusal, 403, "policy_access_denied")
@@ -109,7 +111,14 @@ class Files(StatefulCase):
 
     def test_encoded_id_does_not_slip_past(self):
         mine = self.upload()
-        for disguise in (mine.replace("-", "%2D"), mine.replace("file", "%66ile"), f"{mine}%00", f"../files/{mine}", f"{mine}?", f"{mine}/"):
+        for disguise in (
+            mine.replace("-", "%2D"),
+            mine.replace("file", "%66ile"),
+            f"{mine}%00",
+            f"../files/{mine}",
+            f"{mine}?",
+            f"{mine}/",
+        ):
             answer = self.get(f"{FILES}/{disguise}", key=BLUE)
             self.assertIn(answer.status, (400, 404), disguise)
 
@@ -218,7 +227,10 @@ class Store(StatefulCase):
             with self.database(gateway) as database:
                 database.execute("ALTER TABLE objects RENAME TO away")
                 calls = self.upstream_calls()
-                for refusal in (self.get(f"{FILES}/{mine}", gateway=gateway), self.delete(f"{FILES}/{mine}", gateway=gateway)):
+                for refusal in (
+                    self.get(f"{FILES}/{mine}", gateway=gateway),
+                    self.delete(f"{FILES}/{mine}", gateway=gateway),
+                ):
                     self.assert_error(refusal, 503, "gateway_internal")
                 self.assertEqual(self.upstream_calls(), calls)
                 self.assert_error(self.get(FILES, gateway=gateway), 503, "gateway_internal")
@@ -248,7 +260,9 @@ class Store(StatefulCase):
         with self.started(settings(self.mock.url)) as gateway, self.database(gateway) as database:
             database.execute("BEGIN IMMEDIATE")
             with Connection("127.0.0.1", gateway.api_port) as connection:
-                connection.request("POST", FILES, bearer(RED, content_type=f"multipart/form-data; boundary={BOUNDARY}"), form())
+                connection.request(
+                    "POST", FILES, bearer(RED, content_type=f"multipart/form-data; boundary={BOUNDARY}"), form()
+                )
                 self.mock.wait(completed=1)
                 gateway.signal(signal.SIGTERM)
                 gateway.signal(signal.SIGINT)

@@ -12,15 +12,16 @@ import unittest
 from common_b import CHAT, RED, Case, bearer, chat, eventually, rendered, settings
 from tollgate_test import Connection, MockProvider, PeerClosed
 
+NEW_KEY = ["openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+
 
 def make_certificate(folder, name, host="127.0.0.1", signer=None, days=30):
     """A key and a certificate for that address or name; without signer it is a root of its own."""
     key, cert = folder / f"{name}.key", folder / f"{name}.crt"
     kind = "IP" if host[0].isdigit() else "DNS"
     basics = "CA:TRUE" if signer is None else "CA:FALSE"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-               "-out", cert, "-days", str(days), "-subj", f"/CN={name}", "-addext", f"subjectAltName={kind}:{host}",
-               "-addext", f"basicConstraints=critical,{basics}"]  # fmt: skip
+    command = [*NEW_KEY, "-x509", "-keyout", key, "-out", cert, "-days", str(days), "-subj", f"/CN={name}"]
+    command += ["-addext", f"subjectAltName={kind}:{host}", "-addext", f"basicConstraints=critical,{basics}"]
     if signer is not None:
         command += ["-CA", folder / f"{signer}.crt", "-CAkey", folder / f"{signer}.key"]
     subprocess.run(command, check=True, capture_output=True)
@@ -121,7 +122,9 @@ class Listener(TlsCase):
         self.settings["listen"]["tls"]["key"] = str(other)
         self.gateway.write_config(rendered(self.settings))
         self.gateway.reload()
-        eventually(lambda: self.gateway.metrics().sum("tollgate_config_reloads_total", result="failure") == 1, "the refusal")
+        eventually(
+            lambda: self.gateway.metrics().sum("tollgate_config_reloads_total", result="failure") == 1, "the refusal"
+        )
         with self.connect() as connection:
             connection.request("GET", "/v1/models", bearer(RED))
             self.assertEqual(connection.read_response().status, 200)
@@ -185,8 +188,8 @@ class Upstream(TlsCase):
         request = self.folder / "expired.csr"
         names = self.folder / "expired.ext"
         names.write_text("subjectAltName=IP:127.0.0.1\n")
-        subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key,
-                        "-out", request, "-subj", "/CN=expired"], check=True, capture_output=True)  # fmt: skip
+        command = [*NEW_KEY, "-new", "-keyout", key, "-out", request, "-subj", "/CN=expired"]
+        subprocess.run(command, check=True, capture_output=True)
         subprocess.run(["openssl", "x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self.folder / "root.key",
                         "-days", "-1", "-extfile", names, "-out", cert], check=True, capture_output=True)  # fmt: skip
         self.assert_refused(self.provider(cert, key), self.root)
