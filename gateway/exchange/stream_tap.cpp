@@ -26,6 +26,12 @@ bool is_content(std::string_view data) {
            std::ranges::any_of(kText, [&](std::string_view member) { return has_text_member(data, member); });
 }
 
+// An event that is an error object; `"error":null` beside other members is none.
+bool is_error(std::string_view data) {
+    return data.starts_with(R"({"error")") && !data.starts_with(R"({"error":null)") &&
+           !data.starts_with(R"({"error": null)");
+}
+
 bool is_response_end(std::string_view event) {
     return has(event, "event: response.completed") || has(event, "event: response.failed") ||
            has(event, "event: response.incomplete") || has(event, R"("type":"response.completed")") ||
@@ -56,7 +62,7 @@ void StreamTap::observe(std::string_view event, TimePoint now) {
         return;
     }
     if (!first_token_ && is_content(data)) first_token_ = now - started_;
-    if (data.starts_with(R"({"error")") || event.starts_with("event: error")) error_seen_ = true;
+    if (is_error(data) || event.starts_with("event: error")) error_seen_ = true;
     if (operation_ == api::Operation::responses && is_response_end(event)) terminated_ = true;
     if (!has(data, R"("usage":{)") && !has(data, R"("usage": {)")) return;
     if (const auto answer = reader_.read(data, api::Operation::other)) usage_ = answer->usage;

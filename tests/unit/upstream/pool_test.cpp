@@ -27,6 +27,7 @@ class PoolTest : public testing::Test {
     Pooled open() {
         Pooled made{std::make_shared<FakePeer>(io_), nullptr};
         made.channel = std::make_shared<net::Channel>(test::make_fake_transport(made.peer), blocks_, deadlines_);
+        opened_.push_back(made.channel);
         return made;
     }
     // Opened and put; the pool is its only owner.
@@ -37,6 +38,8 @@ class PoolTest : public testing::Test {
     }
     ~PoolTest() override {
         pool_.close_all();
+        for (const auto& each : opened_) // an armed read keeps its channel alive
+            if (const net::ChannelPtr alive = each.lock()) alive->close();
         settle(io_);
     }
 
@@ -44,6 +47,7 @@ class PoolTest : public testing::Test {
     net::BlockPool blocks_;
     DeadlineList deadlines_;
     Pool pool_;
+    std::vector<std::weak_ptr<net::Channel>> opened_;
 };
 
 TEST_F(PoolTest, lastPut_isTakenFirst) {
