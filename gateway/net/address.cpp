@@ -7,7 +7,6 @@
 namespace tollgate::net {
 namespace {
 
-using boost::asio::ip::address_v4;
 using boost::asio::ip::address_v6;
 
 struct Range4 {
