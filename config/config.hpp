@@ -150,9 +150,9 @@ struct Cache {
 };
 
 struct Body {
-    std::uint64_t json = 32ULL << 20;         // cap of a JSON request body
-    std::uint64_t multipart = 512ULL << 20;   // cap of a multipart request body
-    std::uint64_t held = 1ULL << 30;          // process cap of request bytes held in memory
+    std::uint64_t json = 32ULL << 20;       // cap of a JSON request body
+    std::uint64_t multipart = 512ULL << 20; // cap of a multipart request body
+    std::uint64_t held = 1ULL << 30;        // process cap of request bytes held in memory
 };
 
 struct Drain {

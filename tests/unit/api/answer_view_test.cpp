@@ -70,7 +70,8 @@ TEST(may_store, responses_must_be_completed) {
 }
 
 TEST(AnswerReader_read, usage_inside_an_event_of_the_responses_dialect_is_found) {
-    const auto view = read(R"({"type":"response.completed","response":{"usage":{"input_tokens":4,"output_tokens":5}}})", Operation::other);
+    const auto view = read(R"({"type":"response.completed","response":{"usage":{"input_tokens":4,"output_tokens":5}}})",
+                           Operation::other);
     EXPECT_EQ(view.usage.input, 4U);
     EXPECT_EQ(view.usage.output, 5U);
 }
@@ -108,18 +109,22 @@ TEST(bypass_reason, names_the_first_cause) {
 }
 
 TEST(referenced_ids, finds_every_stored_object_a_request_names) {
-    EXPECT_EQ(referenced_ids(R"({"previous_response_id":"resp_1","conversation":{"id":"conv_1"},"tools":[{"vector_store_ids":["vs_1"]}],)"
-                             R"("input":[{"type":"item_reference","id":"msg_1"},{"id":"msg_2"},{"content":[{"file_id":"file-1"}]}]})"),
-              (Ids{"conv_1", "file-1", "msg_1", "msg_2", "resp_1", "vs_1"}));
+    EXPECT_EQ(
+        referenced_ids(
+            R"({"previous_response_id":"resp_1","conversation":{"id":"conv_1"},"tools":[{"vector_store_ids":["vs_1"]}],)"
+            R"("input":[{"type":"item_reference","id":"msg_1"},{"id":"msg_2"},{"content":[{"file_id":"file-1"}]}]})"),
+        (Ids{"conv_1", "file-1", "msg_1", "msg_2", "resp_1", "vs_1"}));
     EXPECT_EQ(referenced_ids(R"({"conversation":"conv_2"})"), Ids{"conv_2"});
 }
 
 TEST(referenced_ids, leaves_the_callers_own_data_alone) {
-    EXPECT_EQ(referenced_ids(R"({"metadata":{"file_id":"x"},"tools":[{"function":{"parameters":{"file_id":"y"}}}]})"), Ids{});
+    EXPECT_EQ(referenced_ids(R"({"metadata":{"file_id":"x"},"tools":[{"function":{"parameters":{"file_id":"y"}}}]})"),
+              Ids{});
 }
 
 TEST(made_file_ids, finds_results_of_batches_jobs_and_uploads) {
-    EXPECT_EQ(made_file_ids(R"({"id":"batch_1","input_file_id":"in","output_file_id":"out","error_file_id":"err"})"), (Ids{"out", "err"}));
+    EXPECT_EQ(made_file_ids(R"({"id":"batch_1","input_file_id":"in","output_file_id":"out","error_file_id":"err"})"),
+              (Ids{"out", "err"}));
     EXPECT_EQ(made_file_ids(R"({"id":"ftjob","result_files":["a","b"]})"), (Ids{"a", "b"}));
     EXPECT_EQ(made_file_ids(R"({"id":"upload_1","file":{"id":"file-9"}})"), Ids{"file-9"});
     EXPECT_EQ(made_file_ids(R"({"data":[{"output_file_id":"o1"},{"output_file_id":null}]})"), Ids{"o1"});
