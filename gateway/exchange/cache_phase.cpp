@@ -56,6 +56,8 @@ bool make_key(Exchange& ex) {
     const std::string identity = fmt::format("{}#{}", ex.model->identity, ex.wildcard ? ex.model_name : std::string());
     std::string headers;
     if (const auto beta = ex.head.find("openai-beta")) headers = fmt::format("openai-beta={}\n", *beta);
+    if (!ex.head.query.empty())
+        headers += fmt::format("query={}\n", ex.head.query); // it is forwarded, so it may matter
     cache::KeyParts parts;
     parts.scope = scope;
     parts.generation = "0";

@@ -1,5 +1,7 @@
 #include "gateway/net/tls.hpp"
 
+#include "gateway/base/deleter.hpp"
+
 #include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 
@@ -15,13 +17,6 @@ namespace {
 
 namespace ssl = boost::asio::ssl;
 
-template <auto Free>
-struct Deleter {
-    template <class T>
-    void operator()(T* p) const {
-        Free(p);
-    }
-};
 using Key = std::unique_ptr<EVP_PKEY, Deleter<EVP_PKEY_free>>;
 using Certificate = std::unique_ptr<X509, Deleter<X509_free>>;
 using Session = std::unique_ptr<SSL, Deleter<SSL_free>>;

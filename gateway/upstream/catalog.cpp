@@ -67,8 +67,10 @@ std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index
         model->candidates.insert(place, std::move(candidate));
     }
     for (const Candidate& candidate : model->candidates)
-        model->identity +=
-            fmt::format("{}/{}{};", candidate.provider->name, candidate.model, candidate.via_chat ? "+chat" : "");
+        // The endpoint is part of it: another one under the same name may answer differently.
+        model->identity += fmt::format("{}@{}:{}{}/{}{};", candidate.provider->name, candidate.provider->target.host,
+                                       candidate.provider->target.port, candidate.provider->path_prefix,
+                                       candidate.model, candidate.via_chat ? "+chat" : "");
     return model;
 }
 

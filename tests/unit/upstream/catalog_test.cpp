@@ -117,7 +117,10 @@ TEST(CatalogModel, identity_namesEveryAnswerer) {
     add_provider(config, "p");
     config::Model& model = add_model(config, "m");
     const std::string plain = build(config)->find("m")->model->identity;
-    EXPECT_THAT(plain, HasSubstr("p/m"));
+    EXPECT_THAT(plain, HasSubstr("/m;"));
+    config.providers["p"].port = 4443;
+    EXPECT_NE(build(config)->find("m")->model->identity, plain) << "another endpoint under the same name";
+    config.providers["p"].port = 80;
     model.upstreams[0].via = config::Via::chat;
     const std::string via_chat = build(config)->find("m")->model->identity;
     EXPECT_NE(via_chat, plain);
