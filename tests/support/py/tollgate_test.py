@@ -242,7 +242,13 @@ class Tollgate(Process):
             return False
 
     def metrics(self):
-        return Metrics(call("GET", f"{self.metrics_url}/metrics").body.decode())
+        """A scrape in which every answered request is counted: that happens just after its last octet left. With requests
+        that stay open, the state after two seconds."""
+        deadline = time.monotonic() + 2
+        while True:
+            scrape = Metrics(call("GET", f"{self.metrics_url}/metrics").body.decode())
+            if scrape.sum("tollgate_requests_in_flight") == 0 or time.monotonic() > deadline:
+                return scrape
 
 
 def fill(template, **values):
