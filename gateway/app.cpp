@@ -82,7 +82,7 @@ void register_sources(exchange::Shared& shared) {
 class Main {
   public:
     Main(config::Config config, std::vector<policy::StoredKey> stored, exchange::Shared& shared)
-        : running_(std::move(config)), stored_(std::move(stored)), shared_(shared), ops_(io_, shared),
+        : running_(config), started_(std::move(config)), stored_(std::move(stored)), shared_(shared), ops_(io_, shared),
           signals_(io_, SIGTERM, SIGINT), reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_) {}
 
     std::expected<void, std::string> start() {
@@ -170,7 +170,7 @@ class Main {
             log_problems(loaded);
             return false;
         }
-        for (const std::string& name : needs_restart(running_, *loaded.config))
+        for (const std::string& name : needs_restart(started_, *loaded.config))
             log::warning("a changed setting takes effect only after a restart", {{"setting", name}});
         auto compiled = compile(*loaded.config, stored_, shared_);
         if (!compiled) {
@@ -240,6 +240,7 @@ class Main {
 
     asio::io_context io_{1};
     config::Config running_;
+    const config::Config started_; // what listeners, store and Redis still are, whatever was reloaded since
     const std::vector<policy::StoredKey> stored_;
     exchange::Shared& shared_;
     exchange::OpsServer ops_;

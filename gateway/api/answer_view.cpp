@@ -60,12 +60,15 @@ void note_choices(const dom::element& root, AnswerView& view) {
 
 void note_status(const dom::element& root, AnswerView& view) {
     std::string_view status;
-    if (root["status"].get(status) != simdjson::SUCCESS)
+    if (root["status"].get(status) != simdjson::SUCCESS) {
         view.complete = false;
-    else if (status == "incomplete")
-        view.cut_by_length = true;
-    else if (status != "completed")
+    } else if (status == "incomplete") {
+        std::string_view reason;
+        const bool said = root["incomplete_details"]["reason"].get(reason) == simdjson::SUCCESS;
+        (said && reason == "max_output_tokens" ? view.cut_by_length : view.content_filtered) = true;
+    } else if (status != "completed") {
         view.complete = false;
+    }
 }
 
 } // namespace
@@ -87,6 +90,12 @@ std::optional<AnswerView> AnswerReader::read(std::string_view body, Operation op
     view.has_error = object["error"].get(failure) == simdjson::SUCCESS && !failure.is_null();
     if (operation == Operation::chat || operation == Operation::text_completion) note_choices(root, view);
     if (operation == Operation::responses) note_status(root, view);
+    // Answers of these are only whole with their list.
+    const char* const list = operation == Operation::embeddings   ? "data"
+                             : operation == Operation::moderation ? "results"
+                                                                  : nullptr;
+    dom::array whole;
+    if (list != nullptr && object[list].get(whole) != simdjson::SUCCESS) view.complete = false;
     dom::object usage;
     // Events of the responses dialect carry it inside `response`.
     const bool found =

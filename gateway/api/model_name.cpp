@@ -51,9 +51,10 @@ std::optional<Error> judge_model(std::string_view name) {
 }
 
 bool is_forbidden_member(std::string_view name) noexcept {
-    static constexpr std::array<std::string_view, 9> kNames{
-        "api_base",      "base_url", "api_key",     "api_version", "custom_llm_provider",
-        "extra_headers", "proxy",    "user_config", "model_list",
+    static constexpr std::array<std::string_view, 11> kNames{
+        "api_base", "base_url",    "api_key",    "api_version", "custom_llm_provider", "extra_headers",
+        "proxy",    "user_config", "model_list", "models",      "fallbacks", // lists of further models would go round
+                                                                             // the allow-lists
     };
     return std::ranges::any_of(kNames, [&](std::string_view forbidden) { return folds_to(name, forbidden); });
 }

@@ -50,22 +50,18 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
     return std::ranges::find(names, name) != names.end();
 }
 
-// The caller's own data: an id in there refers to nothing at the provider.
-bool is_opaque(std::string_view name) noexcept {
-    return is_one_of(name, {"metadata", "parameters", "schema", "arguments"});
-}
-
 void collect_ids(const json::value& value, std::string_view name, std::vector<std::string>& out) {
     if (const json::object* object = value.if_object()) {
         // An item of `input` that stands for a stored one: said so, or nothing but an id.
         const json::string* type = string_member(value, "type");
         const json::string* id = string_member(value, "id");
-        if (id != nullptr && (object->size() == 1 ? name.empty() : type != nullptr && view(*type) == "item_reference"))
-            out.emplace_back(view(*id));
+        const bool stored = type != nullptr && is_one_of(view(*type), {"item_reference", "image_generation_call"});
+        if (id != nullptr && (stored || (object->size() == 1 && name.empty()))) out.emplace_back(view(*id));
         for (const auto& [key, member] : *object) {
             const std::string_view inner(key.data(), key.size());
-            // `conversation` is an id or an object with one.
-            if (!is_opaque(inner)) collect_ids(member, name == "conversation" && inner == "id" ? name : inner, out);
+            // `conversation` is an id or an object with one; `audio` in a message names an earlier answer's sound.
+            const bool id_of_parent = inner == "id" && is_one_of(name, {"conversation", "audio"});
+            collect_ids(member, id_of_parent ? (name == "audio" ? std::string_view("audio_id") : name) : inner, out);
         }
     } else if (const json::array* array = value.if_array()) {
         // Elements inherit the name of an array of ids only: under any other name a string is no id.
@@ -73,8 +69,9 @@ void collect_ids(const json::value& value, std::string_view name, std::vector<st
             is_one_of(name, {"file_ids", "vector_store_ids"}) ? name : std::string_view{};
         for (const json::value& element : *array) collect_ids(element, inherited, out);
     } else if (const json::string* text = value.if_string()) {
-        if (name.ends_with("file_id") || is_one_of(name, {"file_ids", "training_file", "validation_file",
-                                                          "vector_store_ids", "previous_response_id", "conversation"}))
+        if (name.ends_with("file_id") ||
+            is_one_of(name, {"file_ids", "training_file", "validation_file", "vector_store_ids", "previous_response_id",
+                             "conversation", "container", "container_id", "audio_id"}))
             out.emplace_back(view(*text));
     }
 }
@@ -163,10 +160,28 @@ std::optional<std::string> created_response_id(std::string_view event_data) {
     return std::string(view(*id));
 }
 
+std::vector<std::string> tool_models(std::string_view body) {
+    json::monotonic_resource memory;
+    std::vector<std::string> out;
+    const auto root = parse_object(body, &memory);
+    const json::value* tools = root ? root->as_object().if_contains("tools") : nullptr;
+    const json::array* list = tools == nullptr ? nullptr : tools->if_array();
+    if (list == nullptr) return out;
+    for (const json::value& tool : *list) {
+        if (const json::string* model = string_member(tool, "model")) out.emplace_back(view(*model));
+    }
+    return out;
+}
+
 std::vector<std::string> referenced_ids(std::string_view body) {
     json::monotonic_resource memory;
     std::vector<std::string> out;
-    if (const auto root = parse_object(body, &memory)) collect_ids(*root, {}, out);
+    const auto root = parse_object(body, &memory);
+    if (!root) return out;
+    for (const auto& [key, member] : root->as_object()) {
+        const std::string_view name(key.data(), key.size());
+        if (name != "metadata") collect_ids(member, name, out); // the caller's own notes refer to nothing
+    }
     std::ranges::sort(out);
     const auto repeated = std::ranges::unique(out);
     out.erase(repeated.begin(), repeated.end());

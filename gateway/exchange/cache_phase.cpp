@@ -1,6 +1,7 @@
 #include "gateway/exchange/cache_phase.hpp"
 
 #include "cache/key.hpp"
+#include "gateway/base/text.hpp"
 #include "gateway/exchange/reply.hpp"
 
 #include <fmt/format.h>
@@ -49,6 +50,17 @@ void bypass(Exchange& ex, std::string_view reason) {
     if (reason != "disabled") ex.cache_status = fmt::format("tollgate; fwd=bypass; detail={}", reason);
 }
 
+// Several lines are one list (RFC 9110 §5.3).
+CacheControl cache_control_of(const http::RequestHead& head) {
+    std::string all;
+    for (const http::Field& field : head.fields) {
+        if (!iequals(field.name, "cache-control")) continue;
+        if (!all.empty()) all += ',';
+        all += field.value;
+    }
+    return parse_cache_control(all);
+}
+
 bool make_key(Exchange& ex) {
     const auto canonical = cache::canonical_json(ex.body.memory);
     if (!canonical) return false;
@@ -88,7 +100,7 @@ Task<cache::EntryPtr> ask_redis(Exchange& ex, WallTime now) {
 } // namespace
 
 Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
-    const CacheControl control = parse_cache_control(ex.head.find("cache-control").value_or(""));
+    const CacheControl control = cache_control_of(ex.head);
     const std::string_view reason = api::bypass_reason(*ex.route, ex.view, rules_for(ex));
     if (!reason.empty() || control.no_store || !make_key(ex)) {
         bypass(ex, !reason.empty() ? reason : control.no_store ? "no_store" : "request_error");

@@ -100,10 +100,6 @@ struct Exchange {
     std::string upstream_request_id;
     std::string error_message; // what record.error_message views
 
-    // Provider keys are used in turn, except for stored objects, which live in the first key's account.
-    [[nodiscard]] std::size_t api_key_turn() const noexcept {
-        return route->state == api::State::none && route->group.empty() ? static_cast<std::size_t>(worker.requests) : 0;
-    }
     [[nodiscard]] bool is_head() const noexcept { return method == api::Method::head; }
     [[nodiscard]] bool keep_alive() const noexcept {
         return head.keep_alive && !close_after && !worker.shared.draining.load(std::memory_order_relaxed);

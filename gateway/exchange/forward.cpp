@@ -4,6 +4,7 @@
 #include "gateway/base/log.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/outlet.hpp"
+#include "gateway/exchange/owned_objects.hpp"
 #include "gateway/exchange/phases.hpp"
 #include "gateway/exchange/relay.hpp"
 #include "gateway/exchange/reply.hpp"
@@ -38,6 +39,13 @@ class ClientWatch final : public net::PeerWatcher {
     Exchange& ex_;
     upstream::Attempt& attempt_;
 };
+
+// Provider keys are used in turn. What a stored object is involved in always goes to the first one's account.
+std::size_t key_turn(const Exchange& ex) {
+    const bool stateful = !ex.route->group.empty() || creates_stored_response(ex) || ex.view.has_previous_response ||
+                          ex.view.has_remote_content || ex.view.has_hosted_tools;
+    return stateful ? 0 : static_cast<std::size_t>(ex.worker.requests);
+}
 
 struct Choice {
     const upstream::Provider* provider = nullptr;
@@ -161,8 +169,7 @@ void observe_dial(Exchange& ex, const upstream::Attempt& attempt, const upstream
 Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoint total_deadline) {
     Outcome outcome;
     UpstreamRequest request;
-    if (auto built = build_upstream_request(ex, *choice.provider, choice.candidate, ex.api_key_turn(), request);
-        !built) {
+    if (auto built = build_upstream_request(ex, *choice.provider, choice.candidate, key_turn(ex), request); !built) {
         outcome.result = fail(built.error());
         co_return outcome;
     }

@@ -16,10 +16,10 @@ class Outlet {
     Outlet(Exchange& ex, int status, std::string_view content_type, std::optional<std::uint64_t> length,
            std::string_view extra = {})
         : ex_(ex), status_(status), type_(content_type), extra_(extra), length_(length.value_or(0)),
-          form_(status == 204        ? BodyForm::none
-                : length             ? BodyForm::length
-                : ex.head.minor == 1 ? BodyForm::chunked
-                                     : BodyForm::until_close) {}
+          form_(status == 204 || ex.is_head() ? BodyForm::none
+                : length                      ? BodyForm::length
+                : ex.head.minor == 1          ? BodyForm::chunked
+                                              : BodyForm::until_close) {}
 
     // False: the client is gone or stalled for 30 s (then ex.client_gone is set). An empty piece that is not last sends
     // nothing.

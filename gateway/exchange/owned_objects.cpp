@@ -104,7 +104,6 @@ Task<Result<void>> check_ownership(Exchange& ex) {
                         !ex.route->group.empty();
     if (refers && !ex.body.memory.empty())
         std::ranges::move(api::referenced_ids(ex.body.memory), std::back_inserter(ids));
-    if (ids.empty()) co_return Result<void>();
     if (ex.route->group.empty() && ex.view.has_previous_response && !granted(*ex.principal, kStoredGroup)) {
         co_return fail(Error{.type = ErrorType::policy_access_denied,
                              .status = 403,
@@ -113,6 +112,7 @@ Task<Result<void>> check_ownership(Exchange& ex) {
                              .openai_type = "invalid_request_error",
                              .retry = Retry::never});
     }
+    if (ids.empty()) co_return Result<void>();
     const Ids asked = ids;
     const OwnedOutcome outcome = co_await ask_store(ex, std::move(ids));
     if (!outcome.error.empty()) co_return fail(store_failed(outcome.error));
@@ -125,8 +125,9 @@ bool creates_stored_response(const Exchange& ex) noexcept {
     const bool stores_by_default =
         ex.route->operation == api::Operation::responses && ex.route->upstream == "/responses";
     const bool stores = ex.view.store_present ? ex.view.store : stores_by_default;
-    return ex.route->state == api::State::none && ex.route->model == api::ModelIn::body && stores &&
-           granted(*ex.principal, kStoredGroup);
+    const bool can_store =
+        ex.route->operation == api::Operation::chat || ex.route->operation == api::Operation::responses;
+    return ex.route->state == api::State::none && can_store && stores && granted(*ex.principal, kStoredGroup);
 }
 
 Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, std::string id, std::string group) {

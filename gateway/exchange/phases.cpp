@@ -1,5 +1,6 @@
 #include "gateway/exchange/phases.hpp"
 
+#include "gateway/api/objects.hpp"
 #include "gateway/base/text.hpp"
 #include "metrics/families.hpp"
 #include "policy/directory.hpp"
@@ -213,6 +214,11 @@ Result<void> authorize(Exchange& ex) {
     const auto resolved = ex.snapshot->catalog->find(ex.model_name);
     if (!resolved) return fail(unknown_model(ex));
     note_model(ex, *resolved);
+    if (ex.view.has_hosted_tools) {
+        for (const std::string& model : api::tool_models(ex.body.memory)) {
+            if (auto ok = policy::may(*ex.principal, {}, model, ex.snapshot->catalog->names()); !ok) return ok;
+        }
+    }
     return may_use_model(ex);
 }
 

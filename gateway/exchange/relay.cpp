@@ -42,8 +42,12 @@ void arm_idle(Exchange& ex, upstream::Attempt& attempt, TimePoint total_deadline
         attempt.channel().expire_hard_at(total_deadline, "total");
 }
 
+bool is_event_stream(std::string_view type) {
+    return iequals(trim(type.substr(0, type.find(';'))), "text/event-stream");
+}
+
 bool is_json(std::string_view type) {
-    return type.starts_with("application/json");
+    return iequals(trim(type.substr(0, type.find(';'))), "application/json");
 }
 
 std::string passed_fields(const http::ResponseHead& head, bool stream) {
@@ -92,7 +96,7 @@ Task<Result<void>> relay_transformed(Plan& plan, const upstream::Candidate* cand
         if (!owned) co_return fail(owned.error());
         *body = std::move(*owned);
     }
-    store_answer(ex, plan.type, *body);
+    if (plan.attempt.head().status == 200) store_answer(ex, plan.type, *body);
     auto sent = co_await send_whole(plan, std::move(*body));
     co_return sent;
 }
@@ -137,15 +141,15 @@ Task<Result<void>> relay_octets(Plan& plan) {
     const http::ResponseHead& head = plan.attempt.head();
     std::optional<std::uint64_t> length;
     if (head.framing == http::Framing::length) length = head.content_length;
-    if (head.framing == http::Framing::none) length = ex.is_head() ? head.content_length : 0;
+    if (head.framing == http::Framing::none) length = 0;
     Outlet outlet(ex, head.status, plan.type, length, plan.extra);
     bool first = true;
     do {
         arm_idle(ex, plan.attempt, plan.total_deadline);
         const std::string_view piece = co_await reader.next();
         if (reader.failed()) co_return fail(broke_off(plan));
-        if (first && reader.complete() && is_json(plan.type) && piece.size() <= kUsageScanCap)
-            store_answer(ex, plan.type, piece);
+        const bool whole = first && reader.complete() && head.status == 200;
+        if (whole && is_json(plan.type) && piece.size() <= kUsageScanCap) store_answer(ex, plan.type, piece);
         first = false;
         if (!co_await outlet.send(piece, reader.complete())) co_return fail(client_left());
     } while (!reader.complete());
@@ -208,7 +212,10 @@ Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate
         arm_idle(ex, plan.attempt, plan.total_deadline);
         const std::string_view piece = co_await reader.next();
         if (reader.failed()) {
-            if (tap.terminated()) break;
+            if (tap.terminated()) { // the stream said that it was over; only the framing's end is missing
+                if (!co_await outlet.send({}, true)) result = fail(client_left());
+                break;
+            }
             result = co_await end_broken(plan, outlet, tap, broke_off(plan));
             break;
         }
@@ -281,14 +288,26 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
         head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
     if (type.empty() && !bodiless)
         co_return fail(bad_answer(provider.name, "an answer of a type that is not passed on"));
-    const bool stream = type.starts_with("text/event-stream");
+    if (const auto coding = head.find("content-encoding"); coding && !iequals(*coding, "identity"))
+        co_return fail(bad_answer(provider.name, "an encoded answer although none was asked for"));
+    const bool stream = is_event_stream(type);
     Plan plan{ex, attempt, provider, type, passed_fields(head, stream), total_deadline};
     const bool via_chat = candidate != nullptr && candidate->via_chat;
+    if (ex.is_head()) {
+        auto result = co_await relay_octets(plan);
+        co_return result;
+    }
+    // What cannot be read cannot be filtered or given to its owner: it must not slip through as mere octets.
+    const api::State state = ex.route->state;
+    const bool readable =
+        is_json(type) || bodiless || (stream && (state == api::State::none || state == api::State::object));
+    if (changes_ownership(ex) && !readable)
+        co_return fail(bad_answer(provider.name, "an answer about stored objects that is not JSON"));
     if (stream) {
         auto result = co_await relay_stream(plan, candidate);
         co_return result;
     }
-    if (is_json(type) && (via_chat || changes_ownership(ex))) {
+    if (changes_ownership(ex) || (via_chat && is_json(type))) {
         auto result = co_await relay_transformed(plan, candidate);
         co_return result;
     }

@@ -166,8 +166,6 @@ Result<void> admit_body(Exchange& ex) {
     if (auto ok = check_type(ex); !ok) return ok;
     if (framing != http::Framing::length) return {};
     if (ex.head.content_length > cap_of(ex)) return fail(too_large(ex));
-    if (!is_multipart(ex) && !ex.held.grow_to(ex.head.content_length, ex.snapshot->config.body.held))
-        return fail(overloaded());
     return {};
 }
 
@@ -176,6 +174,7 @@ Task<Result<void>> read_body(Exchange& ex) {
     if (ex.head.expect_continue) {
         net::Gather interim;
         interim.add("HTTP/1.1 100 Continue\r\n\r\n");
+        ex.client.expire_hard_at(Clock::now() + kBodyIdle, "100 Continue");
         if (!co_await ex.client.write(interim)) co_return fail(broken(ex));
     }
     if (ex.head.framing == http::Framing::length && !is_multipart(ex))

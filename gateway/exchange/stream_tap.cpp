@@ -33,8 +33,12 @@ bool is_error(std::string_view data) {
 }
 
 bool is_response_end(std::string_view event) {
-    return has(event, "event: response.completed") || has(event, "event: response.failed") ||
-           has(event, "event: response.incomplete") || has(event, R"("type":"response.completed")") ||
+    // Unescaped quotes cannot come from a model's text, an event line can only stand at the start of a line.
+    const auto named = [&](std::string_view line) {
+        return event.starts_with(line) || has(event, "\n" + std::string(line));
+    };
+    return named("event: response.completed") || named("event: response.failed") ||
+           named("event: response.incomplete") || has(event, R"("type":"response.completed")") ||
            has(event, R"("type":"response.failed")") || has(event, R"("type":"response.incomplete")");
 }
 

@@ -74,7 +74,8 @@ void Worker::start() {
 void Worker::use(SnapshotPtr snapshot, net::TlsContext tls) {
     asio::post(io_, [this, next = std::move(snapshot), context = std::move(tls)]() mutable {
         state_->use(std::move(next));
-        tls_ = std::move(context);
+        // Turning TLS on or off needs a restart: a listener must never fall back to clear text.
+        if ((tls_ == nullptr) == (context == nullptr)) tls_ = std::move(context);
     });
 }
 

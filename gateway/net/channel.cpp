@@ -114,11 +114,19 @@ Task<bool> Channel::write(Gather pieces) {
     if (write_now(pieces)) co_return true;
     if (write_failed_) co_return false;
     const auto keep = shared_from_this();
-    bytes_written += pieces.size();
-    const ErrorCode error = co_await transport_->write_rest(pieces);
-    bytes_written -= pieces.size();
-    if (error) write_failed_ = true;
-    co_return !error;
+    while (!pieces.empty()) {
+        const std::size_t before = pieces.size();
+        const ErrorCode error = co_await transport_->write_rest(pieces);
+        const std::size_t sent = before - pieces.size();
+        bytes_written += sent;
+        if (error || closed_) {
+            write_failed_ = true;
+            co_return false;
+        }
+        // The clock of a write is one of stalling: it starts again with every octet that went, up to the cap.
+        if (sent > 0 && expires() != kNever) expire_at(std::min(now() + kWriteStall, write_cap_), clock());
+    }
+    co_return true;
 }
 
 void Channel::on_expired() {

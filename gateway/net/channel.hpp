@@ -11,6 +11,8 @@
 
 namespace tollgate::net {
 
+inline constexpr auto kWriteStall = std::chrono::seconds(30); // without progress (reliability §2.2)
+
 // Told once when the peer is gone (end of stream or error) while it watches.
 class PeerWatcher {
   public:
@@ -37,9 +39,11 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     Task<bool> more();
 
     // Sends what the kernel takes at once; the rest waits. False on error or expired deadline: the connection is dead.
+    // A deadline that is set when it starts is pushed to 30 s after each progress, never beyond cap_writes().
     Task<bool> write(Gather pieces);
     // The synchronous first half of write(): true when everything left.
     bool write_now(Gather& pieces);
+    void cap_writes(TimePoint latest) noexcept { write_cap_ = latest; }
     [[nodiscard]] bool write_failed() const noexcept { return write_failed_; }
 
     // At most one watcher; null to stop. Called at once if the peer is gone already.
@@ -90,6 +94,7 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     bool write_failed_ = false;
     bool tolerate_half_close_ = false;
     bool soft_ = false;
+    TimePoint write_cap_ = kNever;
     bool missed_ = false; // a soft deadline ran out while nobody waited
 };
 using ChannelPtr = std::shared_ptr<Channel>;

@@ -61,7 +61,7 @@ Task<ChannelPtr> Dial::run(const Target& target, TimePoint deadline) {
     const TimePoint start = Clock::now();
     const auto addresses = co_await resolver_.resolve(target.host, deadline);
     if (failure_ != DialFailure::none) co_return nullptr;
-    if (addresses->empty()) co_return fail(DialFailure::resolve);
+    if (addresses->empty()) co_return fail(Clock::now() >= deadline ? DialFailure::timeout : DialFailure::resolve);
     const TimePoint resolved = Clock::now();
     times_.dns = resolved - start;
 

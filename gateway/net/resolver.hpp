@@ -17,7 +17,8 @@ namespace tollgate::net {
 
 using Addresses = std::vector<asio::ip::address>;
 
-// Thread-safe. Answers live 30 s, failures 1 s. At most 64 look-ups wait at once; further ones fail.
+// Thread-safe. Answers live 30 s, failures 1 s. A name is looked up once for all who ask;
+// at most 64 names at a time, further ones fail.
 class Resolver {
   public:
     Resolver();
@@ -34,11 +35,12 @@ class Resolver {
         std::shared_ptr<const Addresses> addresses;
         TimePoint until;
     };
-    std::shared_ptr<const Addresses> look_up(const std::string& host);
+    struct Waiter;
+    void look_up(const std::string& host);
 
     std::mutex mutex_;
     std::map<std::string, Cached> cache_;
-    unsigned waiting_ = 0;
+    std::map<std::string, std::vector<std::shared_ptr<Waiter>>> pending_; // names being looked up, once each
     asio::thread_pool threads_;
 };
 

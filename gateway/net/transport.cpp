@@ -56,12 +56,8 @@ class Tcp final : public Transport {
 
     Task<ErrorCode> write_rest(Gather& pieces) override {
         ErrorCode error;
-        while (!pieces.empty()) {
-            co_await socket_.async_wait(TcpSocket::wait_write, into(error));
-            if (error) break;
-            pieces.advance(try_write(pieces.buffers(), error));
-            if (error) break;
-        }
+        co_await socket_.async_wait(TcpSocket::wait_write, into(error));
+        if (!error) pieces.advance(try_write(pieces.buffers(), error));
         co_return error;
     }
 
@@ -98,22 +94,22 @@ class Tls final : public Transport, public Abortable {
 
     // Asio writes one record per buffer; gathering first keeps head and body in one record.
     Task<ErrorCode> write_rest(Gather& pieces) override {
+        constexpr std::size_t kMostAtOnce = 64 * 1024; // progress is looked at between records
         ErrorCode error;
-        while (!pieces.empty() && !error) {
-            const auto first = pieces.buffers().front();
-            std::size_t n = first.size();
-            if (n < kBlockSize && pieces.buffers().size() > 1) {
-                record_.clear();
-                for (const auto& piece : pieces.buffers()) {
-                    const std::size_t take = std::min(kBlockSize - record_.size(), piece.size());
-                    record_.append(static_cast<const char*>(piece.data()), take);
-                }
-                n = co_await asio::async_write(stream_, asio::buffer(record_), into(error));
-            } else {
-                n = co_await asio::async_write(stream_, asio::const_buffer(first), into(error));
+        const auto first = pieces.buffers().front();
+        std::size_t n = 0;
+        if (first.size() < kBlockSize && pieces.buffers().size() > 1) {
+            record_.clear();
+            for (const auto& piece : pieces.buffers()) {
+                const std::size_t take = std::min(kBlockSize - record_.size(), piece.size());
+                record_.append(static_cast<const char*>(piece.data()), take);
             }
-            pieces.advance(n);
+            n = co_await asio::async_write(stream_, asio::buffer(record_), into(error));
+        } else {
+            const asio::const_buffer part(first.data(), std::min(first.size(), kMostAtOnce));
+            n = co_await asio::async_write(stream_, part, into(error));
         }
+        pieces.advance(n);
         co_return error;
     }
 

@@ -34,7 +34,8 @@ class Transport {
 
     // Writes what the kernel takes now and returns its size; would_block is not an error (0 octets).
     virtual std::size_t try_write(std::span<const asio::const_buffer> pieces, ErrorCode& error) = 0;
-    // Writes everything that is left, waiting as needed. One write at a time; a read may be outstanding.
+    // Waits until something of what is left can go, and drops what went from `pieces`; call until they are empty. One
+    // write at a time; a read may be outstanding.
     virtual Task<ErrorCode> write_rest(Gather& pieces) = 0;
 
     virtual void shutdown_send() noexcept = 0;

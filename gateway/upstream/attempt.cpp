@@ -15,7 +15,6 @@ namespace tollgate::upstream {
 namespace {
 
 constexpr int kMaxInterim = 8;
-constexpr auto kWriteStall = std::chrono::seconds(30);
 constexpr std::size_t kFilePiece = 64 * 1024;
 
 // At most one line a second and worker: a provider that is down must not fill the disk.
@@ -103,7 +102,7 @@ Task<bool> Attempt::open(const Limits& limits) {
 }
 
 Task<bool> Attempt::write(net::Gather pieces) {
-    channel_->expire_hard_at(channel_->now() + kWriteStall, "send");
+    channel_->expire_hard_at(channel_->now() + net::kWriteStall, "send");
     if (co_await channel_->write(pieces)) co_return true;
     co_return fail_connection("sending the request");
 }
@@ -173,6 +172,7 @@ Task<bool> Attempt::read_head(bool to_head) {
 Task<bool> Attempt::run(std::string_view head, const Payload& payload, bool to_head, const Limits& limits) {
     if (aborted_) co_return fail_connection("connecting"); // the client left before anything was done
     if (!co_await open(limits)) co_return false;
+    channel_->cap_writes(limits.total_deadline);
     if (!co_await send(head, payload)) co_return false;
     const TimePoint first = Clock::now() + limits.timeouts.first_token;
     if (first < limits.total_deadline)

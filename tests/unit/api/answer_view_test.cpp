@@ -66,6 +66,20 @@ TEST(may_store, decides_by_how_every_choice_ended) {
 TEST(may_store, responses_must_be_completed) {
     EXPECT_TRUE(may_store(read(R"({"status":"completed"})", Operation::responses), RequestView{}));
     EXPECT_FALSE(may_store(read(R"({"status":"incomplete"})", Operation::responses), RequestView{}));
+    RequestView limited;
+    limited.has_max_tokens = true;
+    const auto incomplete = [](std::string_view why) {
+        return read(R"({"status":"incomplete","incomplete_details":{"reason":")" + std::string(why) + "\"}}",
+                    Operation::responses);
+    };
+    EXPECT_TRUE(may_store(incomplete("max_output_tokens"), limited));
+    EXPECT_FALSE(may_store(incomplete("content_filter"), limited));
+}
+
+TEST(may_store, lists_must_be_there) {
+    EXPECT_TRUE(may_store(read(R"({"data":[]})", Operation::embeddings), RequestView{}));
+    EXPECT_FALSE(may_store(read(R"({"status":"queued"})", Operation::embeddings), RequestView{}));
+    EXPECT_FALSE(may_store(read(R"({"results":null})", Operation::moderation), RequestView{}));
     EXPECT_FALSE(may_store(read(R"({"status":"queued"})", Operation::responses), RequestView{}));
 }
 
@@ -117,9 +131,23 @@ TEST(referenced_ids, finds_every_stored_object_a_request_names) {
     EXPECT_EQ(referenced_ids(R"({"conversation":"conv_2"})"), Ids{"conv_2"});
 }
 
-TEST(referenced_ids, leaves_the_callers_own_data_alone) {
-    EXPECT_EQ(referenced_ids(R"({"metadata":{"file_id":"x"},"tools":[{"function":{"parameters":{"file_id":"y"}}}]})"),
-              Ids{});
+TEST(referenced_ids, finds_sounds_containers_and_stored_items) {
+    EXPECT_EQ(
+        referenced_ids(R"({"messages":[{"role":"assistant","audio":{"id":"audio_1"}}],)"
+                       R"("tools":[{"type":"code_interpreter","container":"cntr_1"}],)"
+                       R"("input":[{"type":"image_generation_call","id":"ig_1"},{"type":"message","id":"msg_own"}]})"),
+        (Ids{"audio_1", "cntr_1", "ig_1"}));
+}
+
+TEST(referenced_ids, leaves_the_callers_notes_alone) {
+    EXPECT_EQ(referenced_ids(R"({"metadata":{"file_id":"x"}})"), Ids{});
+    EXPECT_EQ(referenced_ids(R"({"prompt":{"variables":{"schema":{"file_id":"file-2"}}}})"), Ids{"file-2"});
+}
+
+TEST(tool_models, names_what_hosted_tools_use) {
+    EXPECT_EQ(tool_models(R"({"tools":[{"type":"image_generation","model":"gpt-image-1"},{"type":"function"}]})"),
+              Ids{"gpt-image-1"});
+    EXPECT_EQ(tool_models(R"({"tools":{}})"), Ids{});
 }
 
 TEST(made_file_ids, finds_results_of_batches_jobs_and_uploads) {

@@ -129,7 +129,7 @@ TEST(RequestKeys, row_26_case_variants_of_policy_keys) {
                                   "ens"}) {
         EXPECT_EQ(verdict("{\"model\":\"m\",\"" + key + "\":1}"), "invalid_value/" + key);
     }
-    EXPECT_EQ(verdict(R"({"model":"m","messages":[{"Model":"x","STREAM":1}],"models":1,"modem":2})"), "ok");
+    EXPECT_EQ(verdict(R"({"model":"m","messages":[{"Model":"x","STREAM":1}],"model2":1,"modem":2})"), "ok");
 }
 
 TEST(RequestKeys, row_27_nul_and_lone_surrogates) {
