@@ -21,7 +21,7 @@ version: 1
 listen: { api: "@API@", metrics: "@METRICS@", workers: @WORKERS@, half_close: @HALF_CLOSE@ }
 store: { path: "@STORE@" }
 providers:
-  mock: { kind: openai, base_url: "http://127.0.0.1:@MOCK@/v1", api_keys: [ "@UPSTREAM_KEY@" ], private: true }
+  mock: { kind: openai, base_url: "http://127.0.0.1:@MOCK@/v1", api_keys: [ "@UPSTREAM_KEY@" ], private: true, default_for: [ files ] }
   refused: { kind: openai, base_url: "http://127.0.0.1:@REFUSED@/v1", api_keys: [ "none" ], private: true }
 models:
   gpt-4o-mini: { aliases: [ small ], upstreams: [ { provider: mock, model: gpt-4o-mini } ] }
@@ -42,7 +42,7 @@ teams:
   open: {}
   narrow: { models: [ gpt-4o-mini, "mock-plain*" ], contact: "#narrow-team" }
 keys:
-  - { id: k_open, team: open, secret: "@KEY@" }
+  - { id: k_open, team: open, secret: "@KEY@", routes: [ files ] }
   - { id: k_narrow, team: narrow, secret: "@NARROW_KEY@" }
 body: { json: @BODY_JSON@, multipart: 64MiB, held: 256MiB }
 drain: { delay: 0s, timeout: 5s }

@@ -168,7 +168,7 @@ class Endpoints(GatewayTest):
         self.assertEqual(self.mock.stats()["requests"], 0)
 
     def test_stored_objects_are_off_unless_listed(self):
-        self.assert_error(self.get("/v1/files"), 403)
+        self.assert_error(self.get("/v1/vector_stores"), 403)
         self.assert_error(self.get("/v1/responses/resp_1"), 403)
         self.assertEqual(self.mock.stats()["requests"], 0)
 

@@ -160,7 +160,8 @@ class Scripted(threading.Thread):
                         return
                     if line.lower().startswith(b"content-length:"):
                         length = int(line.split(b":")[1])
-                model = json.loads(stream.read(length))["model"]
+                body = stream.read(length)
+                model = json.loads(body)["model"] if body else "no body"
                 self.seen += 1
                 pieces, close = self.answers[model]
                 try:
@@ -199,6 +200,29 @@ class Hostile(GatewayTest):
         following = support.call("POST", self.hostile.url + CHAT, bearer(), chat("mock-good"))
         self.assertEqual((following.status, following.body), (200, b'{"ok":true}'), pieces)
         return response
+
+    def test_answers_in_a_coding_nobody_asked_for(self):
+        coded = HEAD + b"Content-Encoding: gzip\r\nContent-Length: 2\r\n\r\n\x1f\x8b"
+        self.assert_error(self.answer(coded, close=True), 502, word="provider_bad_response")
+
+    def test_lists_that_cannot_be_filtered_stay_here(self):
+        """A list of another media type must not pass as mere octets: it names other teams' objects."""
+        listed = b'{"object":"list","data":[{"id":"file-of-another-team"}]}'
+        lengths = b"Content-Length: %d\r\n\r\n" % len(listed)
+        for kind, status in ((b"Application/JSON", 200), (b"text/plain", 502), (b"application/octet-stream", 502)):
+            self.provider.answers["no body"] = ([b"HTTP/1.1 200 OK\r\nContent-Type: " + kind + b"\r\n" + lengths + listed], True)
+            response = support.call("GET", self.hostile.url + "/v1/files", bearer())
+            self.assertEqual(response.status, status, kind)
+            self.assertNotIn(b"file-of-another-team", response.body)
+
+    def test_a_response_that_completed_is_whole_without_its_last_chunk(self):
+        event = b'event: response.completed\ndata: {"type":"response.completed","response":{}}\n\n'
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+        self.provider.answers["mock-scripted"] = ([head + b"%x\r\n%s\r\n" % (len(event), event)], True)
+        body = json.dumps({"model": "mock-scripted", "input": "x", "stream": True, "store": False}).encode()
+        headers = {**bearer(), "content-type": "application/json"}
+        response = support.call("POST", self.hostile.url + "/v1/responses", headers, body)
+        self.assertEqual((response.status, response.body), (200, event))
 
     def test_heads_that_cannot_be_trusted(self):
         body = b"\r\n{\"ok\":true}"
