@@ -6,7 +6,8 @@
 
 namespace tollgate::exchange {
 
-// Decides, from the head alone, whether this body may come at all: type, length, encoding; reserves memory for it.
+// Decides, from the head alone, whether this body may come at all: type, length, encoding. Memory is
+// counted against the process cap as octets arrive, so that announcing a length holds nothing.
 [[nodiscard]] Result<void> admit_body(Exchange& ex);
 
 // Reads it whole into ex.body: JSON into memory; multipart into memory up to 1 MiB, then into an unlinked file, while
