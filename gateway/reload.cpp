@@ -1,5 +1,6 @@
 #include "gateway/reload.hpp"
 
+#include "gateway/api/route.hpp"
 #include "metrics/families.hpp"
 
 #include <algorithm>
@@ -22,6 +23,12 @@ std::shared_ptr<const metrics::Vocabulary> vocabulary_of(const upstream::Catalog
     for (const auto& model : catalog.models()) {
         for (const auto& candidate : model->candidates)
             vocabulary->pairs.push_back({model->index, candidate.provider->index});
+    }
+    for (const api::Route& route : api::all_routes()) {
+        const bool granted = route.group.empty() || std::ranges::any_of(directory.principals(), [&](const auto& key) {
+                                 return std::ranges::find(key.routes, route.group) != key.routes.end();
+                             });
+        if (granted) vocabulary->routes.push_back({route.pattern, api::to_string(route.method)});
     }
     return vocabulary;
 }

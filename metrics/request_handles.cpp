@@ -11,22 +11,6 @@ namespace tollgate::metrics {
 namespace {
 
 // Digits of an HTTP status without allocation.
-class StatusText {
-  public:
-    explicit StatusText(int status) {
-        if (status == 0) return;
-        end_ = std::to_chars(digits_.data(), digits_.data() + digits_.size(), status).ptr;
-    }
-    [[nodiscard]] std::string_view view() const {
-        if (end_ == nullptr) return "none"; // nothing could be sent
-        return {digits_.data(), static_cast<std::size_t>(end_ - digits_.data())};
-    }
-
-  private:
-    std::array<char, 12> digits_{};
-    const char* end_ = nullptr;
-};
-
 template <class Resolve>
 Counter cached(std::unordered_map<std::uint64_t, Counter>& cache, std::uint64_t key, Resolve resolve) {
     const auto [entry, fresh] = cache.try_emplace(key);

@@ -12,7 +12,8 @@
 namespace tollgate::metrics {
 
 // Registers, at 0, every series known from the configuration: models × {chat, text_completion, responses, embeddings} ×
-// outcomes, providers, teams, keys (capped at 2,000, then "_other"), and all closed sets. Called at start and reload.
+// outcomes and the errors they can end in, routes × statuses, providers, teams, keys (capped at 2,000, then "_other"),
+// and all closed sets. Called at start and reload.
 struct Vocabulary {
     std::vector<std::string> models;    // index = RequestRecord::model_index; [0] is "other"
     std::vector<std::string> upstreams; // index = AttemptRecord::upstream_index
@@ -27,6 +28,11 @@ struct Vocabulary {
         std::uint32_t model = 0, upstream = 0;
     }; // indices into the above
     std::vector<Pair> pairs;
+    // Rows of the route table that some key may use; both words in static storage.
+    struct RouteRow {
+        std::string_view pattern, method;
+    };
+    std::vector<RouteRow> routes;
 };
 // Large configurations register the cross products lazily, so that zeros never fill a family to its cap.
 void register_vocabulary(Registry& registry, const Vocabulary& vocabulary);

@@ -24,6 +24,7 @@ constexpr std::array kOperations{EagerOperation{"chat", true}, EagerOperation{"t
 constexpr std::size_t kEagerModels = 100;
 constexpr std::size_t kEagerTeamModels = 1'000;
 constexpr std::size_t kEagerPairs = 500;
+constexpr std::size_t kEagerErrors = 5'000; // half of the cap of a family
 
 void register_model(Registry& registry, const EagerOperation& operation, std::string_view model) {
     for (const bool stream : {false, true}) {
@@ -35,6 +36,39 @@ void register_model(Registry& registry, const EagerOperation& operation, std::st
         (void)registry.histogram(Family::request_duration_seconds, {operation.name, model, to_label(stream)});
     }
     if (operation.streams) (void)registry.histogram(Family::time_to_first_token_seconds, {operation.name, model});
+}
+
+// "other" first: an unknown model is the likeliest refusal of all.
+void register_errors(Registry& registry, const Vocabulary& vocabulary) {
+    constexpr std::size_t per_model = kOperations.size() * kKnownFailures.size();
+    const std::size_t models = std::min(vocabulary.models.size(), kEagerErrors / per_model);
+    for (const EagerOperation& operation : kOperations) {
+        for (std::size_t i = 0; i < models; ++i) {
+            for (const KnownFailure& failure : kKnownFailures) {
+                (void)registry.counter(
+                    Family::errors_total,
+                    {operation.name, vocabulary.models[i], to_string(failure.type), StatusText(failure.status).view()});
+            }
+        }
+    }
+}
+
+void register_routes(Registry& registry, const Vocabulary& vocabulary) {
+    for (const Vocabulary::RouteRow& row : vocabulary.routes) {
+        for (const int status : kRouteStatuses) {
+            (void)registry.counter(Family::http_requests_total,
+                                   {"api", row.pattern, row.method, StatusText(status).view()});
+        }
+    }
+    for (const auto method : {"GET", "POST", "other"}) {
+        for (const auto status : {"400", "404", "408", "431"}) {
+            (void)registry.counter(Family::http_requests_total, {"api", "unmatched", method, status});
+        }
+    }
+    for (const auto route : {"/metrics", "/livez", "/readyz"}) {
+        (void)registry.counter(Family::http_requests_total, {"metrics", route, "GET", "200"});
+    }
+    (void)registry.counter(Family::http_requests_total, {"metrics", "/readyz", "GET", "503"});
 }
 
 void register_operations(Registry& registry, const Vocabulary& vocabulary) {
@@ -171,6 +205,8 @@ void register_process(Registry& registry) {
 
 void register_vocabulary(Registry& registry, const Vocabulary& vocabulary) {
     register_operations(registry, vocabulary);
+    register_errors(registry, vocabulary);
+    register_routes(registry, vocabulary);
     register_upstreams(registry, vocabulary);
     register_teams(registry, vocabulary);
     register_keys(registry, vocabulary);

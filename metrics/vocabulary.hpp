@@ -5,7 +5,9 @@
 #include "metrics/request_metrics.hpp"
 
 #include <array>
+#include <charconv>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 namespace tollgate::metrics {
@@ -26,6 +28,56 @@ inline constexpr std::array<std::string_view, 3> kViewOutcomes{"success", "rejec
     if (outcome == Outcome::success) return ViewOutcome::success;
     return outcome == Outcome::rejected ? ViewOutcome::rejected : ViewOutcome::error;
 }
+
+// What an operation can end in: each error with the status it is sent with. A status of 200 is a stream that broke
+// after its head, 0 an answer that could not be sent. Statuses a provider alone can cause (a 2xx other than 200) are
+// not here.
+struct KnownFailure {
+    ErrorType type;
+    std::uint16_t status;
+};
+inline constexpr std::array kKnownFailures{
+    KnownFailure{ErrorType::caller_invalid_request, 400}, KnownFailure{ErrorType::caller_invalid_request, 404},
+    KnownFailure{ErrorType::caller_invalid_request, 408}, KnownFailure{ErrorType::caller_invalid_request, 411},
+    KnownFailure{ErrorType::caller_invalid_request, 415}, KnownFailure{ErrorType::caller_invalid_request, 422},
+    KnownFailure{ErrorType::caller_invalid_request, 431}, // trailers
+    KnownFailure{ErrorType::caller_invalid_request, 501}, // WebSocket
+    KnownFailure{ErrorType::caller_invalid_request, 504}, // only-if-cached
+    KnownFailure{ErrorType::caller_unauthenticated, 401}, KnownFailure{ErrorType::caller_model_unknown, 404},
+    KnownFailure{ErrorType::caller_too_large, 413},       KnownFailure{ErrorType::caller_cancelled, 0},
+    KnownFailure{ErrorType::caller_cancelled, 200},       KnownFailure{ErrorType::policy_access_denied, 403},
+    KnownFailure{ErrorType::policy_model_blocked, 403},   KnownFailure{ErrorType::policy_rate_limited, 429},
+    KnownFailure{ErrorType::provider_auth_failed, 502},   KnownFailure{ErrorType::provider_billing, 502},
+    KnownFailure{ErrorType::provider_rate_limited, 429},  KnownFailure{ErrorType::provider_overloaded, 503},
+    KnownFailure{ErrorType::provider_server_error, 502},  KnownFailure{ErrorType::provider_timeout, 200},
+    KnownFailure{ErrorType::provider_timeout, 504},       KnownFailure{ErrorType::provider_connection_failed, 502},
+    KnownFailure{ErrorType::provider_bad_response, 200},  KnownFailure{ErrorType::provider_bad_response, 502},
+    KnownFailure{ErrorType::provider_stream_broken, 200}, KnownFailure{ErrorType::provider_stream_broken, 502},
+    KnownFailure{ErrorType::gateway_internal, 200},       KnownFailure{ErrorType::gateway_internal, 500},
+    KnownFailure{ErrorType::gateway_overloaded, 503},     KnownFailure{ErrorType::gateway_shutdown, 0},
+    KnownFailure{ErrorType::gateway_shutdown, 200},       KnownFailure{ErrorType::gateway_no_upstream, 503},
+};
+// Statuses a routed request can be answered with, 0 for none; others (201, say) are a provider's choice and appear with
+// their first request.
+inline constexpr std::array<int, 18> kRouteStatuses{0,   200, 400, 401, 403, 404, 408, 411, 413,
+                                                    415, 422, 429, 431, 500, 501, 502, 503, 504};
+
+// An HTTP status as a label value.
+class StatusText {
+  public:
+    explicit StatusText(int status) {
+        if (status == 0) return;
+        end_ = std::to_chars(digits_.data(), digits_.data() + digits_.size(), status).ptr;
+    }
+    [[nodiscard]] std::string_view view() const {
+        if (end_ == nullptr) return "none"; // nothing could be sent
+        return {digits_.data(), static_cast<std::size_t>(end_ - digits_.data())};
+    }
+
+  private:
+    std::array<char, 12> digits_{};
+    const char* end_ = nullptr;
+};
 
 // The key's own label value, or "_other" past the cap.
 [[nodiscard]] inline std::string_view key_label(const Vocabulary& vocabulary, std::size_t index) noexcept {

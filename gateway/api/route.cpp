@@ -190,12 +190,6 @@ bool serves(const Route& route, Method method) noexcept {
     return route.method == method || (method == Method::head && route.method == Method::get);
 }
 
-std::string_view method_name(Method method) noexcept {
-    static constexpr std::array<std::string_view, 8> kNames{"GET",   "HEAD",   "POST",    "PUT",
-                                                            "PATCH", "DELETE", "OPTIONS", ""};
-    return kNames[static_cast<std::size_t>(method)];
-}
-
 Lookup choose(const Pattern& pattern, Method method, std::string_view path, Match match) {
     Lookup lookup;
     const std::span rows(kRoutes.data() + pattern.first_row, pattern.rows);
@@ -209,7 +203,7 @@ Lookup choose(const Pattern& pattern, Method method, std::string_view path, Matc
     lookup.miss.path_known = true;
     for (const Route& route : rows) {
         if (!lookup.miss.allow.empty()) lookup.miss.allow += ", ";
-        lookup.miss.allow += method_name(route.method);
+        lookup.miss.allow += to_string(route.method);
     }
     return lookup;
 }
@@ -234,6 +228,12 @@ std::string_view without_version(std::string_view path) noexcept {
 }
 
 } // namespace
+
+std::string_view to_string(Method method) noexcept {
+    static constexpr std::array<std::string_view, 8> kNames{"GET",   "HEAD",   "POST",    "PUT",
+                                                            "PATCH", "DELETE", "OPTIONS", "other"};
+    return kNames[static_cast<std::size_t>(method)];
+}
 
 std::string_view to_string(Operation operation) noexcept {
     static constexpr std::array<std::string_view, kOperationCount> kNames{
@@ -267,7 +267,7 @@ std::span<const Route> all_routes() noexcept {
 Method parse_method(std::string_view text) noexcept {
     for (const Method method :
          {Method::get, Method::post, Method::head, Method::put, Method::patch, Method::del, Method::options}) {
-        if (method_name(method) == text) return method;
+        if (to_string(method) == text) return method;
     }
     return Method::other;
 }

@@ -10,6 +10,8 @@
 namespace tollgate::api {
 
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
+// As sent, and as the label value of metrics and logs; static storage.
+[[nodiscard]] std::string_view to_string(Method method) noexcept;
 
 // Label values of metrics and logs (observability §1.5).
 enum class Operation : std::uint8_t {

@@ -38,20 +38,6 @@ std::string_view client_request_id(const http::RequestHead& head) {
     return {};
 }
 
-std::string_view method_label(api::Method method) {
-    switch (method) {
-    case api::Method::get: return "GET";
-    case api::Method::head: return "HEAD";
-    case api::Method::post: return "POST";
-    case api::Method::put: return "PUT";
-    case api::Method::patch: return "PATCH";
-    case api::Method::del: return "DELETE";
-    case api::Method::options: return "OPTIONS";
-    case api::Method::other: return "other";
-    }
-    return "other";
-}
-
 // The key as the dialects carry it. Two different ones would make it unclear who asks (case 258).
 Result<std::string_view> credential(const http::RequestHead& head) {
     std::optional<std::string_view> found;
@@ -109,7 +95,7 @@ Result<void> judge(Exchange& ex, policy::Admission admission) {
 
 Result<void> route(Exchange& ex) {
     ex.method = api::parse_method(ex.head.method);
-    ex.record.method = method_label(ex.method);
+    ex.record.method = api::to_string(ex.method);
     ex.record.client_request_id = client_request_id(ex.head);
     ex.record.user_agent = ex.head.find("user-agent").value_or("");
     if (ex.head.find("via").value_or("").find(ex.worker.shared.pseudonym) != std::string_view::npos) {

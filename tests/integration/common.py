@@ -115,6 +115,7 @@ class GatewayTest(unittest.TestCase):
 
     @classmethod
     def finish(cls):
+        cls.gateway.check_series()
         code, log = cls.gateway.stop(), cls.gateway.log
         cls.gateway.__exit__()
         assert code == 0, f"the gateway ended with {code}\n{log[-4000:]}"

@@ -196,6 +196,9 @@ def _read_reply(replies):
     raise ConnectionError(f"redis closed or answered {line!r}")
 
 
+TYPED_OPERATIONS = ("chat", "text_completion", "responses", "embeddings")
+
+
 class Tollgate(Process):
     """The gateway. `config` is its YAML, with @API@, @METRICS@, @ADMIN@ and @STORE@ filled in here, and
     whatever else `values` names."""
@@ -220,10 +223,42 @@ class Tollgate(Process):
         super().__init__([binary, "run", "-c", self.config_path, *options], name="tollgate", env=env, cwd=self.home)
         if wait:
             self.await_ready(self.is_ready)
+        self.announced = self.failure_series() if wait else None
 
-    def __exit__(self, *unused):
-        super().__exit__(*unused)
-        shutil.rmtree(self.home, ignore_errors=True)
+    def __exit__(self, kind=None, *unused):
+        try:
+            if kind is None:
+                self.check_series()
+        finally:
+            super().__exit__(kind, *unused)
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    def failure_series(self):
+        """(family, what it is about, how it ended) of the families that count failures."""
+        found = set()
+        for name, labels, _ in self.metrics().samples:
+            if name == "tollgate_errors_total" and labels["operation"] in TYPED_OPERATIONS:
+                found.add((name, "", labels["error_type"] + " " + labels["code"]))
+            provider_chose = labels.get("code") in ("201", "202", "203", "204", "205", "206")
+            if name == "tollgate_http_requests_total" and labels["listener"] == "api" and not provider_chose:
+                found.add((name, labels["method"] + " " + labels["route"], labels["code"]))
+        return found
+
+    def check_series(self):
+        """increase() loses the first event of a series that was not exposed at 0 before. So whatever a test made happen
+        must have had its series from the start."""
+        if self.announced is None or self.child.poll() is not None or not self.is_listening():
+            return
+        about = {(name, what) for name, what, _ in self.announced if "unmatched" not in what}
+        late = [row for row in self.failure_series() - self.announced if row[:2] in about]
+        if late:
+            raise AssertionError(f"series that were not registered at start: {sorted(late)}")
+
+    def is_listening(self):
+        try:
+            return call("GET", f"{self.metrics_url}/livez", timeout=2).status == 200
+        except (OSError, PeerClosed):
+            return False
 
     def write_config(self, config):
         """For reload tests: replaces the file atomically; SIGHUP is the caller's."""

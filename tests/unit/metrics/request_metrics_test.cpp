@@ -289,6 +289,13 @@ TEST(RegisterVocabulary, known_series_are_exposed_at_zero) {
           R"(tollgate_key_requests_total{key="k_three",team="ads",outcome="success"})",
           R"(tollgate_tokens_total{model="gpt-fast",provider="azure-eu",type="output"})",
           R"(tollgate_cache_lookups_total{tier="redis",result="hit"})",
+          R"(tollgate_errors_total{operation="chat",model="gpt-slow",error_type="provider_stream_broken",code="200"})",
+          R"(tollgate_errors_total{operation="embeddings",model="other",error_type="caller_model_unknown",code="404"})",
+          R"(tollgate_errors_total{operation="responses",model="gpt-fast",error_type="caller_cancelled",code="none"})",
+          R"(tollgate_http_requests_total{listener="api",route="/v1/files/{id}",method="DELETE",code="404"})",
+          R"(tollgate_http_requests_total{listener="api",route="/v1/files/{id}",method="DELETE",code="none"})",
+          R"(tollgate_http_requests_total{listener="api",route="unmatched",method="GET",code="404"})",
+          R"(tollgate_http_requests_total{listener="metrics",route="/readyz",method="GET",code="503"})",
           R"(tollgate_cache_bypass_total{reason="remote_content"})",
           R"(tollgate_limit_rejections_total{scope="org",limit="rpm",mode="enforced"})",
           R"(tollgate_upstream_connections{upstream="openai-eu",state="idle"})", "tollgate_streams_open"}) {
@@ -331,6 +338,7 @@ TEST(RegisterVocabulary, large_configuration_leaves_room_under_the_cap) {
     const std::string text = registry.expose();
     EXPECT_EQ(value_of(text, R"(tollgate_metrics_series{family="tollgate_requests_total"})"), "4200");
     EXPECT_EQ(value_of(text, R"(tollgate_metrics_series{family="tollgate_team_requests_total"})"), "1500");
+    EXPECT_EQ(value_of(text, R"(tollgate_metrics_series{family="tollgate_errors_total"})"), "4900");
     EXPECT_EQ(lines_of(text, {"tollgate_metrics_overflow_total{"}).find("} 1"), std::string::npos);
 }
 

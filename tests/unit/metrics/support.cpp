@@ -75,6 +75,7 @@ std::shared_ptr<Vocabulary> small_vocabulary() {
     vocabulary->keys = {{"k_one", "search", "one"}, {"k_two", "search", "two"}, {"k_three", "ads", "three"}};
     vocabulary->teams = {"search", "ads"};
     vocabulary->pairs = {{1, 0}, {1, 1}, {2, 1}};
+    vocabulary->routes = {{"/v1/chat/completions", "POST"}, {"/v1/files/{id}", "DELETE"}};
     return vocabulary;
 }
 
