@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
+#include <charconv>
 #include <cstring>
 #include <string>
 
@@ -65,6 +66,19 @@ std::optional<V4> embedded(const Bytes& bytes) noexcept {
     return std::nullopt;
 }
 
+constexpr unsigned kAddressBits = 128;
+constexpr unsigned kV4Bits = 32;
+
+Bytes masked(const Address& address, unsigned bits) noexcept {
+    Bytes out{};
+    for (unsigned i = 0; i < out.size() && i * 8 < bits; ++i) {
+        const unsigned left = bits - i * 8;
+        const unsigned mask = left >= 8 ? 0xFFU : (0xFFU << (8 - left)) & 0xFFU;
+        out[i] = static_cast<std::uint8_t>(address.bytes[i] & mask);
+    }
+    return out;
+}
+
 bool all_zero_until_last(const Bytes& bytes, std::uint8_t last) noexcept {
     return std::all_of(bytes.begin(), bytes.end() - 1, [](std::uint8_t b) { return b == 0; }) && bytes[15] == last;
 }
@@ -95,6 +109,27 @@ bool disguised_address(std::string_view host) noexcept {
     const bool digits = last.find_first_not_of("0123456789") == std::string_view::npos;
     const bool hex = last.starts_with("0x") || last.starts_with("0X");
     return (digits || hex) && !parse_address(host);
+}
+
+std::optional<AddressRange> parse_range(std::string_view text) {
+    const std::size_t slash = text.find('/');
+    const std::optional<Address> base = parse_address(text.substr(0, slash));
+    if (!base) return std::nullopt;
+    AddressRange out{*base, kAddressBits};
+    if (slash == std::string_view::npos) return out;
+    const std::string_view digits = text.substr(slash + 1);
+    const unsigned width = base->v6 ? kAddressBits : kV4Bits;
+    unsigned bits = 0;
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+    const bool canonical = digits.size() == 1 || (!digits.empty() && digits.front() != '0');
+    if (error != std::errc() || end != digits.data() + digits.size() || !canonical || bits > width) return std::nullopt;
+    out.bits = kAddressBits - width + bits;
+    if (masked(*base, out.bits) != base->bytes) return std::nullopt;
+    return out;
+}
+
+bool contains(const AddressRange& range, const Address& address) noexcept {
+    return masked(address, range.bits) == range.base.bytes;
 }
 
 bool is_loopback(const Address& address) noexcept {

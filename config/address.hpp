@@ -21,6 +21,15 @@ struct Address {
 // What a resolver would take for an IPv4 address although it is not written as one: 127.1, 0x7f000001, 2130706433.
 [[nodiscard]] bool disguised_address(std::string_view host) noexcept;
 
+struct AddressRange {
+    Address base;
+    unsigned bits = 128; // of the 16 octets: an IPv4 /8 is 104
+};
+
+// "10.0.0.0/8", "fd00::/8", or one address. Host bits must be zero: `10.0.0.1/8` is a slip, not a range.
+[[nodiscard]] std::optional<AddressRange> parse_range(std::string_view text);
+[[nodiscard]] bool contains(const AddressRange& range, const Address& address) noexcept;
+
 [[nodiscard]] bool is_loopback(const Address& address) noexcept;
 [[nodiscard]] bool is_unspecified(const Address& address) noexcept;
 // Loopback, private, link-local, multicast and reserved ranges, also inside IPv6 forms that embed IPv4.

@@ -52,12 +52,44 @@ CacheOverride cache_of(const Value& section) {
     return out;
 }
 
+void bind_client_limits(const Value& root, ClientLimits& out) {
+    using std::chrono::milliseconds;
+    const Value* const section = root.find("listen.limits");
+    if (section == nullptr) return;
+    take<std::uint64_t>(*section, "request_line", out.request_line);
+    take<std::uint64_t>(*section, "field", out.field);
+    take<std::uint64_t>(*section, "head", out.head);
+    take<std::uint64_t>(*section, "fields", out.fields);
+    take<milliseconds>(*section, "head_time", out.head_time);
+    take<milliseconds>(*section, "keep_alive", out.keep_alive);
+    take<milliseconds>(*section, "body_idle", out.body_idle);
+    take<std::uint64_t>(*section, "body_rate", out.body_rate);
+    take<milliseconds>(*section, "write_stall", out.write_stall);
+    take<std::uint64_t>(*section, "requests", out.requests);
+    take<milliseconds>(*section, "age", out.age);
+    take<std::uint64_t>(*section, "failed_keys", out.failed_keys);
+}
+
+void bind_trusted_proxies(const Value& root, Listen& out, Sink& sink) {
+    each(root, "listen.trusted_proxies", [&](const Value& item) {
+        const auto* const text = std::get_if<std::string>(&item.data);
+        if (text == nullptr || !item.valid) return;
+        if (const auto range = parse_range(*text)) {
+            out.trusted_proxies.push_back(*range);
+            return;
+        }
+        sink.add(Code::bad_range, item.place, fmt::format("`{}` is not an address or a range", item.path),
+                 {"not a range", "want an address or a range whose host bits are zero, such as 10.0.0.0/8"});
+    });
+}
+
 void bind_listen(const Value& root, Listen& out) {
     take<Endpoint>(root, "listen.api", out.api);
     if (const auto* const metrics = root.get<Endpoint>("listen.metrics")) out.metrics = *metrics;
     if (const auto* const admin = root.get<Endpoint>("listen.admin")) out.admin = *admin;
     take<std::uint64_t>(root, "listen.workers", out.workers);
     take<std::uint64_t>(root, "listen.max_connections", out.max_connections);
+    take<std::uint64_t>(root, "listen.connections_per_address", out.connections_per_address);
     const auto* const half_close = root.get<std::string>("listen.half_close");
     if (half_close != nullptr && *half_close == "serve") out.half_close = HalfClose::serve;
     if (root.find("listen.tls") != nullptr) {
@@ -198,6 +230,8 @@ void bind_cache(const Value& root, Cache& out) {
 Config bind(const Value& root, Sink& sink) {
     Config out;
     bind_listen(root, out.listen);
+    bind_client_limits(root, out.listen.limits);
+    bind_trusted_proxies(root, out.listen, sink);
     take_text(root, "store.path", out.store_path);
     take<Secret>(root, "secrets.master", out.master_secret);
     out.redis = bind_redis(root, sink);
@@ -215,6 +249,8 @@ Config bind(const Value& root, Sink& sink) {
     take<std::uint64_t>(root, "body.json", out.body.json);
     take<std::uint64_t>(root, "body.multipart", out.body.multipart);
     take<std::uint64_t>(root, "body.held", out.body.held);
+    take<std::uint64_t>(root, "overload.memory", out.overload.memory);
+    take<std::chrono::milliseconds>(root, "overload.loop_lag", out.overload.loop_lag);
     take<std::chrono::milliseconds>(root, "drain.delay", out.drain.delay);
     take<std::chrono::milliseconds>(root, "drain.timeout", out.drain.timeout);
     take_text(root, "access_log.path", out.access_log.path);

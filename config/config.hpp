@@ -2,6 +2,7 @@
 // config/schema, immutable afterwards: a reload makes a new Config, requests in flight keep theirs.
 #pragma once
 
+#include "config/address.hpp"
 #include "gateway/base/secret.hpp"
 
 #include <chrono>
@@ -31,6 +32,24 @@ struct TlsFiles {
 
 enum class HalfClose : std::uint8_t { gone, serve };
 
+// What one client connection may cost (reliability §2.2 has the reasons and what others do).
+struct ClientLimits {
+    std::uint64_t request_line = 8 * 1024; // octets
+    std::uint64_t field = 8 * 1024;        // octets of one header line
+    std::uint64_t head = 32 * 1024;        // octets of the request line and all fields
+    std::uint64_t fields = 100;
+    std::chrono::milliseconds head_time{10'000};   // from the connection, or the head's first octet, to its last
+    std::chrono::milliseconds keep_alive{60'000};  // between requests
+    std::chrono::milliseconds body_idle{30'000};   // without an octet of the body
+    std::uint64_t body_rate = 1024;                // octets per second, asked for after body_idle; 0: none
+    std::chrono::milliseconds write_stall{30'000}; // an answer's octets find no reader
+    std::uint64_t requests = 1'000;                // then Connection: close
+    std::chrono::milliseconds age{3'600'000};      // then Connection: close
+    std::uint64_t failed_keys = 60;                // per source address and minute
+
+    friend bool operator==(const ClientLimits&, const ClientLimits&) = default;
+};
+
 struct Listen {
     Endpoint api{"127.0.0.1", 8080};
     std::optional<Endpoint> metrics;
@@ -38,7 +57,17 @@ struct Listen {
     unsigned workers = 0; // 0: one per core (`auto`)
     std::optional<TlsFiles> tls;
     HalfClose half_close = HalfClose::gone;
-    unsigned max_connections = 10'000; // on the api listener, all workers together
+    unsigned max_connections = 10'000;         // on the api listener, all workers together
+    unsigned connections_per_address = 0;      // 0: half of max_connections (`auto`)
+    std::vector<AddressRange> trusted_proxies; // whose X-Forwarded-For is believed
+    ClientLimits limits;
+};
+
+struct Overload {
+    std::uint64_t memory = 0; // 0: what the control group or the machine has (`auto`)
+    std::chrono::milliseconds loop_lag{500};
+
+    friend bool operator==(const Overload&, const Overload&) = default;
 };
 
 struct Redis {
@@ -178,6 +207,7 @@ struct Config {
     std::vector<Key> keys;
     Cache cache;
     Body body;
+    Overload overload;
     Drain drain;
     AccessLog access_log;
 };

@@ -66,6 +66,7 @@ constexpr std::array kCodes = {
     CodeInfo{Code::file_missing, "E0223", "A named file does not exist or cannot be read."},
     CodeInfo{Code::wildcard_misplaced, "E0224", "`*` stands where it has no meaning."},
     CodeInfo{Code::own_listener, "E0225", "A provider's address is one of Tollgate's own listeners."},
+    CodeInfo{Code::bad_range, "E0226", "Not an IP address or a range of them."},
     CodeInfo{Code::limit_above_parent, "W0301", "A limit is larger than the one above it and can never be reached."},
     CodeInfo{Code::model_matches_nothing, "W0302", "An allow-list names a model that is not configured."},
     CodeInfo{Code::burst_without_rate, "W0304", "`burst` has no effect without `rpm`."},

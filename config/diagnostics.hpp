@@ -64,6 +64,7 @@ enum class Code : std::uint8_t {
     file_missing,
     wildcard_misplaced,
     own_listener,
+    bad_range,
     limit_above_parent,
     model_matches_nothing,
     burst_without_rate,

@@ -37,6 +37,31 @@ constexpr std::array kRows = {
     Row{"listen.half_close", choice, "gone", "gone|serve",
         "What a client's half-close after a complete request means: it is gone, or it still waits for the answer."},
     Row{"listen.max_connections", integer, "10000", "1..1M", "Connections on the api listener, all workers together."},
+    Row{"listen.connections_per_address", integer, "auto", "auto|1..1M",
+        "Connections of one source address (IPv6: one /64); `auto` is half of `max_connections`."},
+    Row{"listen.trusted_proxies", list, "", "",
+        "Load balancers in front: their `X-Forwarded-For` names the client, and `connections_per_address` does not "
+        "hold "
+        "for them."},
+    Row{"listen.trusted_proxies[]", text, "", "range", "One address or range, `10.0.0.0/8`."},
+    Row{"listen.limits", section, "", "", "What one client connection may cost."},
+    Row{"listen.limits.request_line", size, "8KiB", "256..32KiB", "Longest request line; beyond: 414."},
+    Row{"listen.limits.field", size, "8KiB", "256..32KiB", "Longest header line; beyond: 431."},
+    Row{"listen.limits.head", size, "32KiB", "1KiB..60KiB", "Largest head; beyond: 431."},
+    Row{"listen.limits.fields", integer, "100", "10..1000", "Most header fields; beyond: 431."},
+    Row{"listen.limits.head_time", duration, "10s", "100ms..10m",
+        "To the last octet of a head, from the connection or from the head's first octet; beyond: 408 or close."},
+    Row{"listen.limits.keep_alive", duration, "60s", "100ms..1d", "Between two requests of a connection."},
+    Row{"listen.limits.body_idle", duration, "30s", "100ms..1h", "Longest silence inside a request body; beyond: 408."},
+    Row{"listen.limits.body_rate", size, "1KiB", "0..1GiB",
+        "Octets per second a body must reach once `body_idle` is over; 0: no least rate; beyond: 408."},
+    Row{"listen.limits.write_stall", duration, "30s", "100ms..1h",
+        "How long a client may leave an answer unread before the connection is cut and the upstream call cancelled."},
+    Row{"listen.limits.requests", integer, "1000", "1..1000M", "Requests of one connection, then `Connection: close`."},
+    Row{"listen.limits.age", duration, "1h", "1s..30d", "Age of a connection, then `Connection: close`."},
+    Row{"listen.limits.failed_keys", integer, "60", "1..1M",
+        "Requests with a wrong key that one source address may make a minute; beyond, keys it has not used before are "
+        "refused with 429, right or wrong."},
 
     Row{"store", section, "", "", "Embedded state."},
     Row{"store.path", text, "./tollgate-data", "path", "Directory of the embedded state; made if it is missing."},
@@ -145,6 +170,13 @@ constexpr std::array kRows = {
     Row{"body.multipart", size, "512MiB", "1KiB..64GiB", "Largest multipart body."},
     Row{"body.held", size, "1GiB", "1MiB..1024GiB", "Memory for all request bodies together."},
 
+    Row{"overload", section, "", "",
+        "When Tollgate protects itself: first it trims memory, then it ends idle "
+        "connections, then it answers 503. The metrics and admin listeners are exempt."},
+    Row{"overload.memory", size, "auto", "auto|16MiB..1024GiB",
+        "Resident memory from 85 % of which the steps begin; `auto` is what the control group or the machine has."},
+    Row{"overload.loop_lag", duration, "500ms", "10ms..1m", "Delay of a worker's event loop at which it answers 503."},
+
     Row{"drain", section, "", "", "What SIGTERM does."},
     Row{"drain.delay", duration, "5s", "0ms..1h", "How long new connections are still accepted after readiness fell."},
     Row{"drain.timeout", duration, "5m", "0ms..1d", "How long requests in flight may take to end."},
@@ -181,6 +213,7 @@ constexpr std::array kRules = {
     Rule{"account", "!-~", 1, 8192, "1 to 8192 visible ASCII characters without a space"},
     Rule{"url", "!-~", 1, 2048, "an http or https URL"},
     Rule{"sha256", "0-9A-Fa-f", 64, 64, "64 hexadecimal digits"},
+    Rule{"range", "0-9A-Fa-f:./", 1, 64, "an address or a range such as 10.0.0.0/8"},
     Rule{"path", "", 1, 4096, "a path"},
     Rule{"free", "", 0, 256, "at most 256 characters, none of them a control character"},
 };

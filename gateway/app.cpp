@@ -89,6 +89,7 @@ class Main {
         auto compiled = compile(running_, stored_, shared_);
         if (!compiled) return std::unexpected(compiled.error());
         announce(*compiled->snapshot, shared_.registry);
+        use_limits(compiled->snapshot->config);
         note_reload(true);
         if (auto ok = listen_ops(); !ok) return ok;
         if (auto ok = net::probe_endpoint(running_.listen.api.host, running_.listen.api.port); !ok) return ok;
@@ -98,6 +99,7 @@ class Main {
             workers_.push_back(std::make_unique<exchange::Worker>(shared_, compiled->snapshot, compiled->tls));
             if (auto ok = workers_.back()->listen(running_.listen.api); !ok) return ok;
         }
+        watch_pressure();
         for (auto& worker : workers_) worker->start();
         log_start(*compiled->snapshot, count);
         return {};
@@ -141,6 +143,22 @@ class Main {
                                         {"keys", std::to_string(snapshot.directory.principals().size())}});
     }
 
+    // One series per step, exactly one of them 1: that of the worker under the highest pressure.
+    void watch_pressure() {
+        for (const exchange::Pressure step : exchange::kPressures) {
+            shared_.registry.gauge_source(Family::overload_state, {exchange::to_string(step)}, [this, step] {
+                exchange::Pressure highest = exchange::Pressure::none;
+                for (const auto& worker : workers_) highest = std::max(highest, worker->pressure());
+                return highest == step ? 1.0 : 0.0;
+            });
+        }
+    }
+
+    void use_limits(const config::Config& config) {
+        const std::uint64_t memory = config.overload.memory;
+        shared_.memory_limit.store(memory != 0 ? memory : exchange::memory_available(), std::memory_order_relaxed);
+    }
+
     void note_reload(bool success) {
         shared_.registry.gauge_source(Family::config_last_reload_success, {},
                                       [success] { return success ? 1.0 : 0.0; });
@@ -178,6 +196,7 @@ class Main {
             return false;
         }
         announce(*compiled->snapshot, shared_.registry);
+        use_limits(compiled->snapshot->config);
         for (auto& worker : workers_) worker->use(compiled->snapshot, compiled->tls);
         running_ = std::move(*loaded.config);
         log::info("the configuration was reloaded", {{"config_hash", running_.hash}});

@@ -128,6 +128,8 @@ constexpr std::array kRows{
             "Configuration reloads; result is success or failure."),
     seconds(Family::event_loop_lag_seconds, "tollgate_event_loop_lag_seconds", {}, kL,
             "Delay between posting a handler and its run, sampled on every event loop."),
+    gauge(Family::overload_state, "tollgate_overload_state", {"state"},
+          "1 for the step of self-protection in force: none, trim, no_keep_alive or shed."),
     gauge(Family::listener_connections, "tollgate_listener_connections", {"listener", "state"},
           "Open client connections; state is active or idle."),
     counter(Family::listener_accepts_total, "tollgate_listener_accepts_total", {"listener", "result"},

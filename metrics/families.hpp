@@ -57,6 +57,7 @@ enum class Family : std::uint16_t {
     config_last_reload_timestamp_seconds,
     config_reloads_total,
     event_loop_lag_seconds,
+    overload_state,
     listener_connections,
     listener_accepts_total,
     tls_handshakes_total,

@@ -224,9 +224,9 @@ Counter RequestHandles::bypass(std::string_view reason) {
     return cached(bypass_, words_.id(reason), [&] { return registry_.counter(Family::cache_bypass_total, {reason}); });
 }
 
-Counter RequestHandles::limit(std::string_view scope) {
-    return cached(limits_, words_.id(scope),
-                  [&] { return registry_.counter(Family::limit_rejections_total, {scope, "rpm", "enforced"}); });
+Counter RequestHandles::limit(std::string_view scope, std::string_view name) {
+    return cached(limits_, pack(words_.id(scope), words_.id(name), 0, 0),
+                  [&] { return registry_.counter(Family::limit_rejections_total, {scope, name, "enforced"}); });
 }
 
 } // namespace tollgate::metrics

@@ -59,7 +59,7 @@ class RequestHandles {
     [[nodiscard]] Counter retry(const AttemptRecord& failed, std::uint32_t upstream);
     [[nodiscard]] Counter interruption(std::uint32_t upstream, std::string_view side, std::string_view reason);
     [[nodiscard]] Counter bypass(std::string_view reason);
-    [[nodiscard]] Counter limit(std::string_view scope);
+    [[nodiscard]] Counter limit(std::string_view scope, std::string_view name);
 
   private:
     using Cache = std::unordered_map<std::uint64_t, Counter>;

@@ -115,7 +115,7 @@ void RequestMetrics::record(const RequestRecord& record) {
     if (record.cache == CacheResult::bypass && !record.cache_reason.empty()) {
         impl_->shard.add(impl_->handles.bypass(record.cache_reason));
     }
-    if (!record.limit_scope.empty()) impl_->shard.add(impl_->handles.limit(record.limit_scope));
+    if (!record.limit_scope.empty()) impl_->shard.add(impl_->handles.limit(record.limit_scope, record.limit_name));
 }
 
 Shard& RequestMetrics::shard() noexcept {

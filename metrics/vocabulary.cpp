@@ -185,11 +185,15 @@ void register_process(Registry& registry) {
     for (const auto scope : {"key", "team", "org"}) {
         (void)registry.counter(Family::limit_rejections_total, {scope, "rpm", "enforced"});
     }
+    (void)registry.counter(Family::limit_rejections_total, {"address", "failed_keys", "enforced"});
     (void)registry.histogram(Family::limit_check_duration_seconds, {});
     (void)registry.histogram(Family::event_loop_lag_seconds, {});
     for (const auto result : {"success", "failure"}) (void)registry.counter(Family::config_reloads_total, {result});
     for (const auto state : {"active", "idle"}) (void)registry.gauge(Family::listener_connections, {"api", state});
-    (void)registry.counter(Family::listener_accepts_total, {"api", "ok"});
+    for (const auto result : {"ok", "refused", "refused_address"})
+        (void)registry.counter(Family::listener_accepts_total, {"api", result});
+    for (const auto state : {"none", "trim", "no_keep_alive", "shed"})
+        (void)registry.gauge(Family::overload_state, {state});
     for (const auto result : {"ok", "error"}) (void)registry.counter(Family::tls_handshakes_total, {"api", result});
     for (const auto op : {"get", "set"}) {
         for (const auto result : {"ok", "error", "timeout"}) {

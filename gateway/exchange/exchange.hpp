@@ -3,6 +3,7 @@
 
 #include "gateway/api/request_view.hpp"
 #include "gateway/api/route.hpp"
+#include "gateway/exchange/peer.hpp"
 #include "gateway/exchange/worker_state.hpp"
 #include "gateway/http/body_reader.hpp"
 #include "gateway/http/codec.hpp"
@@ -59,13 +60,14 @@ struct CachePlan {
 };
 
 struct Exchange {
-    Exchange(WorkerState& state, net::Channel& channel, const http::RequestHead& request)
-        : worker(state), client(channel), head(request), snapshot(state.snapshot),
+    Exchange(WorkerState& state, net::Channel& channel, Peer& other_end, const http::RequestHead& request)
+        : worker(state), client(channel), peer(other_end), head(request), snapshot(state.snapshot),
           id(state.request_ids.next(WallClock::now())), started(Clock::now()), held(state.shared.held_bytes),
           body_reader(channel, request.framing, request.content_length) {}
 
     WorkerState& worker;
     net::Channel& client;
+    Peer& peer;
     const http::RequestHead& head;
     const SnapshotPtr snapshot;
     const RequestId id;
@@ -102,7 +104,8 @@ struct Exchange {
 
     [[nodiscard]] bool is_head() const noexcept { return method == api::Method::head; }
     [[nodiscard]] bool keep_alive() const noexcept {
-        return head.keep_alive && !close_after && !worker.shared.draining.load(std::memory_order_relaxed);
+        return head.keep_alive && !close_after && worker.pressure < Pressure::no_keep_alive &&
+               !worker.shared.draining.load(std::memory_order_relaxed);
     }
 };
 

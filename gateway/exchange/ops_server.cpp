@@ -9,12 +9,16 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 
+#include <malloc.h>
+
 namespace tollgate::exchange {
 namespace {
 
 constexpr unsigned kMaxConnections = 64;
 constexpr auto kRequestTime = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(100);
+constexpr auto kMemoryInterval = std::chrono::milliseconds(500);
+constexpr auto kTrimInterval = std::chrono::seconds(10); // malloc_trim walks the whole heap
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kExposition =
     "text/plain; version=0.0.4; charset=utf-8"; // Prometheus 3 insists on the version
@@ -67,12 +71,29 @@ void OpsServer::stop() {
     deadlines_.terminate_all();
 }
 
+void OpsServer::watch_memory(TimePoint now) {
+    if (now < memory_due_) return;
+    memory_due_ = now + kMemoryInterval;
+    const Pressure before = shared_.memory_pressure.load(std::memory_order_relaxed);
+    const std::uint64_t limit = shared_.memory_limit.load(std::memory_order_relaxed);
+    const Pressure after = memory_pressure(memory_in_use(), limit, before);
+    shared_.memory_pressure.store(after, std::memory_order_relaxed);
+    if (after != before) {
+        log::warning("memory pressure changed", {{"step", to_string(after)}, {"limit_bytes", std::to_string(limit)}});
+    }
+    if (after == Pressure::none || now < trim_due_) return;
+    trim_due_ = now + kTrimInterval;
+    ::malloc_trim(0);
+}
+
 Task<void> OpsServer::tick() {
     boost::system::error_code ignored;
     while (!stopping_) {
         timer_.expires_after(kTick);
         co_await timer_.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, ignored));
-        deadlines_.tick(Clock::now());
+        const TimePoint now = Clock::now();
+        deadlines_.tick(now);
+        watch_memory(now);
     }
 }
 

@@ -24,6 +24,7 @@ class OpsServer {
     Task<void> serve(net::TcpSocket socket, std::string name);
     Task<bool> answer(net::Channel& client, const std::string& name);
     Task<void> tick();
+    void watch_memory(TimePoint now);
 
     asio::io_context& io_;
     Shared& shared_;
@@ -33,6 +34,8 @@ class OpsServer {
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     metrics::RequestMetrics metrics_;
     unsigned open_ = 0;
+    TimePoint memory_due_{}; // of the next look at the process' memory
+    TimePoint trim_due_{};
     bool stopping_ = false;
 };
 

@@ -19,7 +19,7 @@ Task<bool> Outlet::send(std::string_view piece, bool last) {
     if (chunked && last) pieces.add("0\r\n\r\n");
     ex_.answer_started = true;
     ex_.record.bytes_out += piece.size();
-    ex_.client.expire_hard_at(Clock::now() + net::kWriteStall, "client write");
+    ex_.client.expire_hard_at(Clock::now() + ex_.client.write_stall(), "client write");
     const bool sent = co_await ex_.client.write(pieces);
     ex_.client.expire_never();
     if (!sent)

@@ -81,6 +81,37 @@ Error unknown_model(const Exchange& ex) {
     return error;
 }
 
+// How long this source has to wait before the key it sent is looked at; `principal` is null for a wrong key. A source
+// and key that passed on this connection are not asked about again.
+Duration source_wait(Exchange& ex, const policy::Principal* principal) {
+    const config::Listen& listen = ex.snapshot->config.listen;
+    const auto client = client_address(ex.peer, ex.head, listen.trusted_proxies);
+    const net::Source source = net::source_of(client.address);
+    auto& failed_keys = ex.worker.shared.failed_keys;
+    if (principal == nullptr) return failed_keys.failed(source, listen.limits.failed_keys, Clock::now());
+    Peer::Pass pass{source, principal->key_id};
+    if (ex.peer.last_pass == pass) return Duration::zero();
+    const Duration wait = failed_keys.succeeded(source, principal->key_id, listen.limits.failed_keys, Clock::now());
+    if (wait == Duration::zero()) ex.peer.last_pass = std::move(pass);
+    return wait;
+}
+
+// Said of right and wrong keys alike, in the same words.
+Error too_many_failures(Exchange& ex, Duration wait) {
+    ex.record.limit_scope = "address";
+    ex.record.limit_name = "failed_keys";
+    return Error{
+        .type = ErrorType::policy_rate_limited,
+        .status = 429,
+        .message = "Too many requests with invalid API keys came from your address. Please wait and check the key.",
+        .openai_type = "requests",
+        .code = "too_many_invalid_keys",
+        .retry = Retry::after,
+        .retry_after_ms = static_cast<std::uint64_t>(std::chrono::ceil<std::chrono::milliseconds>(wait).count()),
+        .details = R"("scope":"address")",
+        .close = true};
+}
+
 Result<void> judge(Exchange& ex, policy::Admission admission) {
     ex.limit = admission.tightest;
     if (admission.admitted) return {};
@@ -131,11 +162,26 @@ Result<void> route(Exchange& ex) {
     return {};
 }
 
+Result<void> shed(Exchange& ex) {
+    if (ex.worker.pressure != Pressure::shed) return {};
+    const std::uint64_t jitter = ex.worker.random() % 4'000; // so that they do not all come back at once
+    return fail(
+        Error{.type = ErrorType::gateway_overloaded,
+              .status = 503,
+              .message = "The gateway is overloaded and has not looked at this request. Please try again shortly.",
+              .openai_type = "server_error",
+              .retry = Retry::after,
+              .retry_after_ms = 1'000 + jitter,
+              .close = true});
+}
+
 Result<void> authenticate(Exchange& ex) {
     const auto presented = credential(ex.head);
     if (!presented) return fail(presented.error());
     const auto now = std::chrono::floor<std::chrono::seconds>(WallClock::now());
     const auto principal = ex.snapshot->directory.authenticate(*presented, now);
+    if (const Duration wait = source_wait(ex, principal ? *principal : nullptr); wait != Duration::zero())
+        return fail(too_many_failures(ex, wait));
     if (!principal) return fail(principal.error());
     ex.principal = *principal;
     ex.record.key_id = ex.principal->key_id;

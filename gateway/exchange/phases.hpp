@@ -8,6 +8,8 @@ namespace tollgate::exchange {
 
 // Path and method → row of the route table; 404 or 405 otherwise.
 [[nodiscard]] Result<void> route(Exchange& ex);
+// Under the highest pressure nothing is done for a request but to say so.
+[[nodiscard]] Result<void> shed(Exchange& ex);
 // Credential → principal, without any I/O (R1).
 [[nodiscard]] Result<void> authenticate(Exchange& ex);
 // Stateful groups are off unless the key lists them; somebody must serve them.

@@ -19,6 +19,7 @@ namespace {
 Task<Result<void>> run_phases(Exchange& ex) {
     if (co_await answer_options(ex)) co_return Result<void>();
     if (auto ok = route(ex); !ok) co_return ok;
+    if (auto ok = shed(ex); !ok) co_return ok;
     if (auto ok = authenticate(ex); !ok) co_return ok;
     if (auto ok = check_grant(ex); !ok) co_return ok;
     if (auto ok = admit_body(ex); !ok) co_return ok;

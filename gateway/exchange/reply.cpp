@@ -91,7 +91,7 @@ Task<void> send_complete(Exchange& ex, int status, std::string_view content_type
     pieces.add(head);
     if (!ex.is_head() && !bodiless) pieces.add(body);
     ex.answer_started = true;
-    ex.client.expire_hard_at(ex.client.now() + net::kWriteStall, "client write");
+    ex.client.expire_hard_at(ex.client.now() + ex.client.write_stall(), "client write");
     const bool sent = co_await ex.client.write(pieces);
     ex.client.expire_never();
     if (sent) {

@@ -14,8 +14,6 @@
 namespace tollgate::exchange {
 namespace {
 
-constexpr auto kBodyIdle = std::chrono::seconds(30);
-constexpr std::uint64_t kMinRate = 1024; // octets per second, after the first 30 s (case 232)
 constexpr std::size_t kMultipartInMemory = 1 << 20;
 constexpr std::uint64_t kUntypedBody = 1 << 20; // bodies of routes that need none
 
@@ -82,9 +80,12 @@ Result<void> check_type(Exchange& ex) {
     return {};
 }
 
-TimePoint next_deadline(TimePoint begun, std::uint64_t received) {
-    const TimePoint by_rate = begun + kBodyIdle + std::chrono::milliseconds(received * 1000 / kMinRate);
-    return std::min(Clock::now() + kBodyIdle, by_rate);
+// Silence ends a body, and so does a trickle: case 232.
+TimePoint next_deadline(const config::ClientLimits& limits, TimePoint begun, std::uint64_t received) {
+    const TimePoint by_silence = Clock::now() + limits.body_idle;
+    if (limits.body_rate == 0) return by_silence;
+    return std::min(by_silence,
+                    begun + limits.body_idle + std::chrono::milliseconds(received * 1000 / limits.body_rate));
 }
 
 Error broken(Exchange& ex) {
@@ -174,7 +175,7 @@ Task<Result<void>> read_body(Exchange& ex) {
     if (ex.head.expect_continue) {
         net::Gather interim;
         interim.add("HTTP/1.1 100 Continue\r\n\r\n");
-        ex.client.expire_hard_at(Clock::now() + kBodyIdle, "100 Continue");
+        ex.client.expire_hard_at(Clock::now() + ex.client.write_stall(), "100 Continue");
         if (!co_await ex.client.write(interim)) co_return fail(broken(ex));
     }
     if (ex.head.framing == http::Framing::length && !is_multipart(ex))
@@ -183,7 +184,8 @@ Task<Result<void>> read_body(Exchange& ex) {
     if (is_multipart(ex)) scanner.emplace(*api::multipart_boundary(*ex.head.find("content-type")));
     const TimePoint begun = Clock::now();
     while (!ex.body_reader.complete()) {
-        ex.client.expire_softly_at(next_deadline(begun, ex.body.size()), "request body");
+        ex.client.expire_softly_at(next_deadline(ex.snapshot->config.listen.limits, begun, ex.body.size()),
+                                   "request body");
         const std::string_view piece = co_await ex.body_reader.next();
         if (ex.body_reader.failed()) co_return fail(broken(ex));
         if (auto ok = keep(ex, piece); !ok) co_return ok;

@@ -9,10 +9,9 @@
 namespace tollgate::exchange {
 namespace {
 
-constexpr auto kHeadTime = std::chrono::seconds(10);
-constexpr auto kKeepAliveIdle = std::chrono::seconds(60);
-constexpr int kMaxRequests = 1000; // per connection, then Connection: close
-constexpr auto kMaxAge = std::chrono::hours(1);
+http::HeadLimits head_limits(const config::ClientLimits& limits) {
+    return {limits.request_line, limits.field, limits.head, limits.fields};
+}
 
 enum class HeadEnd : std::uint8_t { ready, closed, refused };
 
@@ -24,16 +23,17 @@ struct ReceivedHead {
 };
 
 // The octets stay in the channel until the head is whole; from its first octet on a deadline runs (case 231).
-Task<HeadEnd> read_head(net::Channel& client, bool first, ReceivedHead& out) {
-    http::HeadScanner scanner(http::kRequestLimits);
-    client.expire_hard_at(client.now() + (first ? Duration(kHeadTime) : Duration(kKeepAliveIdle)),
+Task<HeadEnd> read_head(net::Channel& client, const config::ClientLimits& limits, bool first, ReceivedHead& out) {
+    http::HeadScanner scanner(head_limits(limits));
+    const Duration head_time = limits.head_time; // the limits go with their snapshot, which a reload may end
+    client.expire_hard_at(client.now() + (first ? head_time : Duration(limits.keep_alive)),
                           first ? kFirstRequest : kKeepAlive);
     bool begun = false;
     for (;;) {
         const std::string_view octets = client.data();
         if (!octets.empty() && !begun) {
             begun = true;
-            client.expire_softly_at(client.now() + kHeadTime, "request head");
+            client.expire_softly_at(client.now() + head_time, "request head");
         }
         const auto found = scanner.scan(octets);
         if (!found) {
@@ -57,11 +57,10 @@ Task<HeadEnd> read_head(net::Channel& client, bool first, ReceivedHead& out) {
 }
 
 // What never became a request still gets one answer and a log line; no octet after it is looked at.
-Task<void> refuse(WorkerState& worker, net::Channel& client, const http::BadMessage& refusal,
-                  const std::string& address) {
+Task<void> refuse(WorkerState& worker, net::Channel& client, Peer& peer, const http::BadMessage& refusal) {
     const http::RequestHead none;
-    Exchange ex(worker, client, none);
-    ex.record.client_address = address;
+    Exchange ex(worker, client, peer, none);
+    ex.record.client_address = peer.address;
     ex.close_after = true;
     const Error error{.type = refusal.status == 413 || refusal.status == 414 || refusal.status == 431
                                   ? ErrorType::caller_too_large
@@ -75,22 +74,24 @@ Task<void> refuse(WorkerState& worker, net::Channel& client, const http::BadMess
     finish_record(ex);
 }
 
-Task<void> serve_requests(WorkerState& worker, net::Channel& client, const std::string& address) {
+Task<void> serve_requests(WorkerState& worker, net::Channel& client, Peer& peer) {
     ReceivedHead received;
     const TimePoint opened = Clock::now();
-    for (int count = 1;; ++count) {
-        const HeadEnd end = co_await read_head(client, count == 1, received);
+    for (std::uint64_t count = 1;; ++count) {
+        client.stall_after(worker.snapshot->config.listen.limits.write_stall);
+        const HeadEnd end = co_await read_head(client, worker.snapshot->config.listen.limits, count == 1, received);
         if (end == HeadEnd::closed) {
             client.close();
             co_return;
         }
         if (end == HeadEnd::refused) {
-            co_await refuse(worker, client, received.refusal, address);
+            co_await refuse(worker, client, peer, received.refusal);
             break;
         }
-        Exchange ex(worker, client, received.head);
-        ex.record.client_address = address;
-        ex.close_after = count >= kMaxRequests || ex.started - opened >= kMaxAge;
+        Exchange ex(worker, client, peer, received.head);
+        const config::Listen& listen = ex.snapshot->config.listen;
+        ex.record.client_address = client_address(peer, received.head, listen.trusted_proxies).text;
+        ex.close_after = count >= listen.limits.requests || ex.started - opened >= listen.limits.age;
         if (!co_await serve(ex)) {
             if (!ex.answer_complete) { // broken off: the client must see that the answer is not whole
                 client.close();
@@ -106,7 +107,8 @@ Task<void> serve_requests(WorkerState& worker, net::Channel& client, const std::
 
 Task<void> run_session(WorkerState& worker, net::ChannelPtr client, std::string address) {
     try {
-        co_await serve_requests(worker, *client, address);
+        Peer peer(std::move(address));
+        co_await serve_requests(worker, *client, peer);
     } catch (const std::exception& failure) {
         log::error("a connection ended in an exception", {{"error", failure.what()}});
     }

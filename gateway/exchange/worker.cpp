@@ -10,6 +10,8 @@
 
 #include <fmt/chrono.h>
 
+#include <algorithm>
+
 namespace tollgate::exchange {
 namespace {
 
@@ -30,6 +32,17 @@ class HandshakeGuard final : public Deadline {
         if (running != nullptr) running->abort();
     }
 };
+
+// Behind a trusted proxy stand many clients.
+unsigned most_per_address(const config::Listen& listen, std::string_view address) {
+    const auto parsed = config::parse_address(address);
+    const bool proxy = parsed && std::ranges::any_of(listen.trusted_proxies, [&](const auto& range) {
+                           return config::contains(range, *parsed);
+                       });
+    if (proxy) return listen.max_connections;
+    if (listen.connections_per_address != 0) return listen.connections_per_address;
+    return std::max(1U, listen.max_connections / 2);
+}
 
 std::string date_line(WallTime now) {
     return fmt::format("date: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", fmt::gmtime(WallClock::to_time_t(now)));
@@ -108,20 +121,29 @@ void Worker::join() {
 void Worker::accepted(net::TcpSocket socket, std::string address) {
     auto& shared = state_->shared;
     auto& shard = state_->metrics.shard();
-    if (shared.connections.fetch_add(1, std::memory_order_relaxed) >= state_->snapshot->config.listen.max_connections) {
+    const config::Listen& listen = state_->snapshot->config.listen;
+    if (shared.connections.fetch_add(1, std::memory_order_relaxed) >= listen.max_connections) {
         shared.connections.fetch_sub(1, std::memory_order_relaxed);
         shard.add(counters_.refused);
         return; // the socket closes here
     }
+    auto lease = shared.sources.enter(net::source_of(config::parse_address(address).value_or(config::Address{})),
+                                      most_per_address(listen, address));
+    if (!lease) {
+        shared.connections.fetch_sub(1, std::memory_order_relaxed);
+        shard.add(counters_.refused_source);
+        return;
+    }
     shard.add(counters_.accepted);
     shard.add(counters_.connections, 1);
     sessions_.fetch_add(1, std::memory_order_relaxed);
-    asio::co_spawn(io_, serve(std::move(socket), std::move(address)), [this](const std::exception_ptr& failure) {
-        if (failure) log::error("a connection ended in an exception");
-        sessions_.fetch_sub(1, std::memory_order_relaxed);
-        state_->shared.connections.fetch_sub(1, std::memory_order_relaxed);
-        state_->metrics.shard().add(counters_.connections, -1);
-    });
+    asio::co_spawn(io_, serve(std::move(socket), std::move(address)),
+                   [this, held = std::move(*lease)](const std::exception_ptr& failure) {
+                       if (failure) log::error("a connection ended in an exception");
+                       sessions_.fetch_sub(1, std::memory_order_relaxed);
+                       state_->shared.connections.fetch_sub(1, std::memory_order_relaxed);
+                       state_->metrics.shard().add(counters_.connections, -1);
+                   });
 }
 
 Task<net::ChannelPtr> Worker::secure(net::TcpSocket socket) {
@@ -139,6 +161,19 @@ Task<void> Worker::serve(net::TcpSocket socket, std::string address) {
     if (channel) co_await run_session(*state_, std::move(channel), std::move(address));
 }
 
+void Worker::renew_pressure(TimePoint now, Duration late) {
+    WorkerState& state = *state_;
+    const config::Config& config = state.snapshot->config;
+    state.lag.observe(late, config.overload.loop_lag, now);
+    state.pressure = std::max(
+        {state.shared.memory_pressure.load(std::memory_order_relaxed),
+         connection_pressure(state.shared.connections.load(std::memory_order_relaxed), config.listen.max_connections),
+         state.lag.pressure(now)});
+    pressure_.store(state.pressure, std::memory_order_relaxed);
+    if (state.pressure >= Pressure::trim) state.blocks.trim();
+    if (state.pressure >= Pressure::no_keep_alive) state.deadlines.expire_clock(kKeepAlive);
+}
+
 Task<void> Worker::tick() {
     boost::system::error_code ignored;
     TimePoint due = Clock::now();
@@ -149,6 +184,7 @@ Task<void> Worker::tick() {
         const TimePoint now = Clock::now();
         state_->metrics.shard().observe(counters_.loop_lag, std::max(Duration::zero(), now - due));
         state_->deadlines.tick(now);
+        renew_pressure(now, now - due);
         if (now >= silent_until_) state_->deadlines.expire_clock(kFirstRequest);
         state_->date_line = date_line(WallClock::now());
         state_->flush_log();

@@ -32,12 +32,14 @@ class Worker {
     void terminate();      // ends every connection now; the thread ends when all are gone
     void join();
     [[nodiscard]] unsigned sessions() const noexcept { return sessions_.load(std::memory_order_relaxed); }
+    [[nodiscard]] Pressure pressure() const noexcept { return pressure_.load(std::memory_order_relaxed); }
 
   private:
     void accepted(net::TcpSocket socket, std::string address);
     Task<void> serve(net::TcpSocket socket, std::string address);
     Task<net::ChannelPtr> secure(net::TcpSocket socket);
     Task<void> tick();
+    void renew_pressure(TimePoint now, Duration late);
 
     asio::io_context io_{1};
     asio::executor_work_guard<Executor> guard_;
@@ -46,6 +48,7 @@ class Worker {
     net::Listener listener_;
     net::SteadyTimer timer_;
     std::atomic<unsigned> sessions_{0};
+    std::atomic<Pressure> pressure_{Pressure::none};
     bool stopping_ = false;
     TimePoint silent_until_ = kNever; // then connections without any request are closed
     std::thread thread_;

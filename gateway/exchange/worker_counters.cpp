@@ -9,6 +9,7 @@ using metrics::Family;
 WorkerCounters::WorkerCounters(metrics::Registry& registry)
     : accepted(registry.counter(Family::listener_accepts_total, {"api", "ok"})),
       refused(registry.counter(Family::listener_accepts_total, {"api", "refused"})),
+      refused_source(registry.counter(Family::listener_accepts_total, {"api", "refused_address"})),
       tls_ok(registry.counter(Family::tls_handshakes_total, {"api", "ok"})),
       tls_failed(registry.counter(Family::tls_handshakes_total, {"api", "error"})),
       connections(registry.gauge(Family::listener_connections, {"api", "active"})),

@@ -10,13 +10,16 @@
 #include "gateway/base/crypto.hpp"
 #include "gateway/base/request_id.hpp"
 #include "gateway/exchange/object_store.hpp"
+#include "gateway/exchange/overload.hpp"
 #include "gateway/net/resolver.hpp"
+#include "gateway/net/sources.hpp"
 #include "gateway/upstream/attempt.hpp"
 #include "gateway/upstream/catalog.hpp"
 #include "gateway/upstream/pool.hpp"
 #include "metrics/access_log.hpp"
 #include "metrics/request_metrics.hpp"
 #include "policy/directory.hpp"
+#include "policy/failed_keys.hpp"
 #include "policy/limiter.hpp"
 
 #include <atomic>
@@ -53,13 +56,17 @@ struct Shared {
     policy::Limiter limiter;
     cache::MemoryCache cache;
     net::Resolver resolver;
+    net::Sources sources; // of the connections on the api listener
+    policy::FailedKeys failed_keys;
     ObjectStore& objects;
     metrics::LogSink& access_log;
     metrics::Registry& registry;
-    std::atomic<std::uint64_t> held_bytes{0}; // request octets in memory
-    std::atomic<unsigned> connections{0};     // on the api listener
-    std::atomic<bool> draining{false};        // answers carry Connection: close, readiness is off
-    std::string pseudonym;                    // in Via: "tollgate-3f9a1c"
+    std::atomic<std::uint64_t> held_bytes{0};   // request octets in memory
+    std::atomic<unsigned> connections{0};       // on the api listener
+    std::atomic<std::uint64_t> memory_limit{0}; // octets; 0: none known
+    std::atomic<Pressure> memory_pressure{Pressure::none};
+    std::atomic<bool> draining{false}; // answers carry Connection: close, readiness is off
+    std::string pseudonym;             // in Via: "tollgate-3f9a1c"
 };
 
 // Owned by one worker, touched only from its thread.
@@ -84,7 +91,9 @@ struct WorkerState {
     cache::ResponseStore responses;
     std::string log_lines; // access-log lines of this tick
     std::uint32_t log_line_count = 0;
-    std::string date_line;                   // "date: …\r\n", refreshed by the tick
+    std::string date_line; // "date: …\r\n", refreshed by the tick
+    LoopLag lag;
+    Pressure pressure = Pressure::none;      // renewed by the tick
     bool terminating = false;                // connections end because the process does
     std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
 

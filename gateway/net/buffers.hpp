@@ -23,6 +23,7 @@ class BlockPool {
     using Block = std::unique_ptr<char[]>;
     [[nodiscard]] Block get();
     void put(Block block);
+    void trim() { free_.clear(); } // frees what is not in use
 
   private:
     static constexpr std::size_t kKeep = 256;

@@ -124,7 +124,7 @@ Task<bool> Channel::write(Gather pieces) {
             co_return false;
         }
         // The clock of a write is one of stalling: it starts again with every octet that went, up to the cap.
-        if (sent > 0 && expires() != kNever) expire_at(std::min(now() + kWriteStall, write_cap_), clock());
+        if (sent > 0 && expires() != kNever) expire_at(std::min(now() + write_stall_, write_cap_), clock());
     }
     co_return true;
 }

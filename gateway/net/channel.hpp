@@ -43,6 +43,9 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     Task<bool> write(Gather pieces);
     // The synchronous first half of write(): true when everything left.
     bool write_now(Gather& pieces);
+    // Replaces the 30 s above for the writes that follow.
+    void stall_after(Duration stall) noexcept { write_stall_ = stall; }
+    [[nodiscard]] Duration write_stall() const noexcept { return write_stall_; }
     void cap_writes(TimePoint latest) noexcept { write_cap_ = latest; }
     [[nodiscard]] bool write_failed() const noexcept { return write_failed_; }
 
@@ -95,6 +98,7 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     bool tolerate_half_close_ = false;
     bool soft_ = false;
     TimePoint write_cap_ = kNever;
+    Duration write_stall_ = kWriteStall;
     bool missed_ = false; // a soft deadline ran out while nobody waited
 };
 using ChannelPtr = std::shared_ptr<Channel>;

@@ -18,7 +18,7 @@ CHAT = "/v1/chat/completions"
 # Model names say how the mock behaves; ":" separates its words. The first word chooses the row below.
 CONFIG = """
 version: 1
-listen: { api: "@API@", metrics: "@METRICS@", workers: @WORKERS@, half_close: @HALF_CLOSE@ }
+listen: { api: "@API@", metrics: "@METRICS@", workers: @WORKERS@, half_close: @HALF_CLOSE@, limits: { @LIMITS@ } }
 store: { path: "@STORE@" }
 providers:
   mock: { kind: openai, base_url: "http://127.0.0.1:@MOCK@/v1", api_keys: [ "@UPSTREAM_KEY@" ], private: true, default_for: [ files ] }
@@ -103,6 +103,7 @@ class GatewayTest(unittest.TestCase):
         cls.addClassCleanup(cls.mock.__exit__)
         cls.filled = {
             "HALF_CLOSE": "gone",
+            "LIMITS": "failed_keys: 1M",
             "BODY_JSON": "32MiB",
             "KEY": KEY,
             "NARROW_KEY": NARROW_KEY,

@@ -60,8 +60,8 @@ class SseEvent:
 class Connection:
     """One TCP or TLS connection. Use as a context manager."""
 
-    def __init__(self, host, port, *, tls=None, server_name=None, timeout=DEFAULT_TIMEOUT):
-        self.socket = socket.create_connection((host, port), timeout=timeout)
+    def __init__(self, host, port, *, tls=None, server_name=None, timeout=DEFAULT_TIMEOUT, source=None):
+        self.socket = socket.create_connection((host, port), timeout, (source, 0) if source else None)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls is not None:
             self.socket = tls.wrap_socket(self.socket, server_hostname=server_name or host)

@@ -87,5 +87,27 @@ TEST(AddressText, disguises_are_no_addresses) {
     }
 }
 
+TEST(Range, holds_what_shares_its_leading_bits) {
+    const auto v4 = parse_range("10.64.0.0/10");
+    ASSERT_TRUE(v4);
+    EXPECT_TRUE(contains(*v4, *parse_address("10.64.0.0")));
+    EXPECT_TRUE(contains(*v4, *parse_address("10.127.255.255")));
+    EXPECT_TRUE(contains(*v4, *parse_address("::ffff:10.100.0.1"))) << "how a dual-stack socket shows it";
+    EXPECT_FALSE(contains(*v4, *parse_address("10.128.0.0")));
+    const auto v6 = parse_range("fd00:1::/33");
+    ASSERT_TRUE(v6);
+    EXPECT_TRUE(contains(*v6, *parse_address("fd00:1:0:1::")));
+    EXPECT_FALSE(contains(*v6, *parse_address("fd00:1:8000::")));
+    EXPECT_TRUE(contains(*parse_range("0.0.0.0/0"), *parse_address("203.0.113.9")));
+    EXPECT_FALSE(contains(*parse_range("0.0.0.0/0"), *parse_address("2001:db8::1")));
+    EXPECT_FALSE(contains(*parse_range("192.0.2.1"), *parse_address("192.0.2.2")));
+}
+
+TEST(Range, refuses_slips) {
+    for (const char* text : {"", "/8", "10.0.0.0/", "10.0.0.0/33", "10.0.0.1/8", "10.0.0.0/08", "10.0.0.0/-1",
+                             "10.0.0.0/8/8", "10.0.0.0/8x", "fd00::/129", "fd00::1/64", "example.com", "10.0.0/8"})
+        EXPECT_FALSE(parse_range(text)) << text;
+}
+
 } // namespace
 } // namespace tollgate::config

@@ -74,7 +74,11 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     const Config config =
         loaded("version: 1\n"
                "listen: { api: \"[::1]:1\", metrics: \"0.0.0.0:2\", admin: \"127.0.0.2:3\", workers: 3,\n"
-               "  tls: { cert: /dev/null, key: /dev/zero }, half_close: serve, max_connections: 7 }\n"
+               "  tls: { cert: /dev/null, key: /dev/zero }, half_close: serve, max_connections: 7,\n"
+               "  connections_per_address: 5, trusted_proxies: [ 10.0.0.0/8, \"fd00::1\" ],\n"
+               "  limits: { request_line: 1KiB, field: 2KiB, head: 3KiB, fields: 11, head_time: 1s, keep_alive: 2s,\n"
+               "    body_idle: 3s, body_rate: 5, write_stall: 6s, requests: 12, age: 7s, failed_keys: 13 } }\n"
+               "overload: { memory: 32MiB, loop_lag: 20ms }\n"
                "store: { path: /var/x }\n"
                "redis: { url: \"redis://u:pw@r:1/2\", mode: single, prefix: \"x:\", timeout: 9ms, use: [ cache ] }\n"
                "secrets: { master: \"${env:MASTER}\" }\n"
@@ -105,6 +109,24 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(config.listen.tls->key, "/dev/zero");
     EXPECT_EQ(config.listen.half_close, HalfClose::serve);
     EXPECT_EQ(config.listen.max_connections, 7U);
+    EXPECT_EQ(config.listen.connections_per_address, 5U);
+    ASSERT_EQ(config.listen.trusted_proxies.size(), 2U);
+    EXPECT_TRUE(contains(config.listen.trusted_proxies[0], *parse_address("10.255.0.1")));
+    EXPECT_TRUE(contains(config.listen.trusted_proxies[1], *parse_address("fd00::1")));
+    EXPECT_EQ(config.listen.limits.request_line, 1024U);
+    EXPECT_EQ(config.listen.limits.field, 2048U);
+    EXPECT_EQ(config.listen.limits.head, 3072U);
+    EXPECT_EQ(config.listen.limits.fields, 11U);
+    EXPECT_EQ(config.listen.limits.head_time, 1s);
+    EXPECT_EQ(config.listen.limits.keep_alive, 2s);
+    EXPECT_EQ(config.listen.limits.body_idle, 3s);
+    EXPECT_EQ(config.listen.limits.body_rate, 5U);
+    EXPECT_EQ(config.listen.limits.write_stall, 6s);
+    EXPECT_EQ(config.listen.limits.requests, 12U);
+    EXPECT_EQ(config.listen.limits.age, 7s);
+    EXPECT_EQ(config.listen.limits.failed_keys, 13U);
+    EXPECT_EQ(config.overload.memory, 32ULL << 20);
+    EXPECT_EQ(config.overload.loop_lag, 20ms);
     EXPECT_EQ(config.store_path, "/var/x");
     ASSERT_TRUE(config.redis);
     EXPECT_EQ(config.redis->url.reveal(), "redis://u:pw@r:1/2");

@@ -113,8 +113,11 @@ TEST(KeyTable, defaults_written_out_load_to_the_defaults) {
         "version: 1\nproviders:\n  p: { base_url: \"https://api.example.com/v1\", api_keys: [ \"none\" ] }\n"
         "models:\n  m: { upstreams: [ { provider: p } ], timeouts: " +
         group("models.*.timeouts") + " }\n";
-    for (const char* section : {"listen", "store", "cache", "body", "drain", "access_log"}) {
-        text += std::string(section) + ": " + group(section) + "\n";
+    for (const char* section : {"listen", "store", "cache", "body", "overload", "drain", "access_log"}) {
+        std::string written = group(section);
+        if (std::string_view(section) == "listen")
+            written = written.substr(0, written.size() - 1) + ", limits: " + group("listen.limits") + " }";
+        text += std::string(section) + ": " + written + "\n";
     }
     const Loaded loaded = load(text);
     ASSERT_TRUE(loaded.config) << text << listing(loaded);
@@ -124,6 +127,9 @@ TEST(KeyTable, defaults_written_out_load_to_the_defaults) {
     EXPECT_EQ(written.listen.workers, plain.listen.workers);
     EXPECT_EQ(written.listen.half_close, plain.listen.half_close);
     EXPECT_EQ(written.listen.max_connections, plain.listen.max_connections);
+    EXPECT_EQ(written.listen.connections_per_address, plain.listen.connections_per_address);
+    EXPECT_EQ(written.listen.limits, plain.listen.limits);
+    EXPECT_EQ(written.overload, plain.overload);
     EXPECT_EQ(written.store_path, plain.store_path);
     const Timeouts& left = written.models.at("m").timeouts;
     const Timeouts& right = plain.models.at("m").timeouts;

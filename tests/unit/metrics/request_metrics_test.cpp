@@ -143,7 +143,7 @@ TEST_F(RequestMetricsTest, rejection_by_a_limit_names_scope_and_error) {
     record.error = ErrorType::policy_rate_limited;
     record.status = 429;
     record.limit_scope = "team";
-    record.limit_name = "search";
+    record.limit_name = "rpm";
     record.attempt_count = 0;
     record.model = {};
     record.model_index = kOtherModel;
