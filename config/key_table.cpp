@@ -38,7 +38,7 @@ constexpr std::array kRows = {
         "What a client's half-close after a complete request means: it is gone, or it still waits for the answer."},
     Row{"listen.max_connections", integer, "10000", "1..1M", "Connections on the api listener, all workers together."},
     Row{"listen.connections_per_address", integer, "auto", "auto|1..1M",
-        "Connections of one source address (IPv6: one /64); `auto` is half of `max_connections`."},
+        "Connections of one source address (IPv6: one /64); `auto` is half of `max_connections`, at least 100."},
     Row{"listen.trusted_proxies", list, "", "",
         "Load balancers in front: their `X-Forwarded-For` names the client, and `connections_per_address` does not "
         "hold "

@@ -17,12 +17,8 @@ struct Peer {
 
     const std::string address;
     const std::optional<config::Address> parsed;
-    struct Pass {
-        net::Source source{};
-        std::string key_id;
-        friend bool operator==(const Pass&, const Pass&) = default;
-    };
-    Pass last_pass; // what was last let through here: asked once, not per request
+    net::Source passed_source{}; // what was last let through here: asked once, not per request
+    std::string passed_key;      // its id
 };
 
 struct ClientAddress {

@@ -89,10 +89,12 @@ Duration source_wait(Exchange& ex, const policy::Principal* principal) {
     const net::Source source = net::source_of(client.address);
     auto& failed_keys = ex.worker.shared.failed_keys;
     if (principal == nullptr) return failed_keys.failed(source, listen.limits.failed_keys, Clock::now());
-    Peer::Pass pass{source, principal->key_id};
-    if (ex.peer.last_pass == pass) return Duration::zero();
+    if (ex.peer.passed_key == principal->key_id && ex.peer.passed_source == source) return Duration::zero();
     const Duration wait = failed_keys.succeeded(source, principal->key_id, listen.limits.failed_keys, Clock::now());
-    if (wait == Duration::zero()) ex.peer.last_pass = std::move(pass);
+    if (wait == Duration::zero()) {
+        ex.peer.passed_source = source;
+        ex.peer.passed_key = principal->key_id;
+    }
     return wait;
 }
 

@@ -49,7 +49,8 @@ Task<HeadEnd> read_head(net::Channel& client, const config::ClientLimits& limits
             out.refusal = parsed.error();
             co_return HeadEnd::refused;
         }
-        if (co_await client.more()) continue;
+        const bool arrived = begun ? co_await client.more() : co_await client.more_when_idle();
+        if (arrived) continue;
         if (!client.expired() || client.closed() || !begun) co_return HeadEnd::closed;
         out.refusal = http::BadMessage{408, "The request head did not arrive in time."};
         co_return HeadEnd::refused;

@@ -34,14 +34,12 @@ class HandshakeGuard final : public Deadline {
 };
 
 // Behind a trusted proxy stand many clients.
-unsigned most_per_address(const config::Listen& listen, std::string_view address) {
-    const auto parsed = config::parse_address(address);
-    const bool proxy = parsed && std::ranges::any_of(listen.trusted_proxies, [&](const auto& range) {
-                           return config::contains(range, *parsed);
-                       });
-    if (proxy) return listen.max_connections;
+unsigned most_per_address(const config::Listen& listen, const config::Address& address) {
+    const auto holds = [&](const auto& range) { return config::contains(range, address); };
+    if (std::ranges::any_of(listen.trusted_proxies, holds)) return listen.max_connections;
     if (listen.connections_per_address != 0) return listen.connections_per_address;
-    return std::max(1U, listen.max_connections / 2);
+    constexpr unsigned kAlways = 100; // so that a small cap is no trap for its only user
+    return std::max(kAlways, listen.max_connections / 2);
 }
 
 std::string date_line(WallTime now) {
@@ -127,8 +125,8 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
         shard.add(counters_.refused);
         return; // the socket closes here
     }
-    auto lease = shared.sources.enter(net::source_of(config::parse_address(address).value_or(config::Address{})),
-                                      most_per_address(listen, address));
+    const config::Address from = config::parse_address(address).value_or(config::Address{});
+    auto lease = shared.sources.enter(net::source_of(from), most_per_address(listen, from));
     if (!lease) {
         shared.connections.fetch_sub(1, std::memory_order_relaxed);
         shard.add(counters_.refused_source);

@@ -14,7 +14,13 @@ Channel::Channel(std::unique_ptr<Transport> transport, BlockPool& pool, Deadline
 
 Channel::~Channel() {
     transport_->close();
+    give_back_buffer();
+}
+
+void Channel::give_back_buffer() noexcept {
     if (capacity_ == kBlockSize) pool_.put(std::move(buffer_));
+    buffer_.reset();
+    capacity_ = begin_ = end_ = 0;
 }
 
 void Channel::consume(std::size_t n) noexcept {
@@ -52,6 +58,29 @@ void Channel::arm() {
     transport_->start_read(asio::mutable_buffer(buffer_.get() + end_, capacity_ - end_), shared_from_this());
 }
 
+void Channel::arm_without_buffer() {
+    if (begin_ != end_) return arm();
+    if (reading_ || closed_ || gone_ != Gone::no) return;
+    if (!transport_->start_wait(shared_from_this())) return arm();
+    reading_ = true;
+    give_back_buffer();
+}
+
+void Channel::on_readable(ErrorCode error) {
+    if (error || closed_) return on_read(error ? error : ErrorCode(asio::error::operation_aborted), 0);
+    make_room();
+    const std::size_t n = transport_->try_read(asio::mutable_buffer(buffer_.get() + end_, capacity_ - end_), error);
+    if (error != asio::error::would_block) return on_read(error, n);
+    reading_ = false; // readiness was spurious
+    arm_without_buffer();
+}
+
+Task<bool> Channel::more_when_idle() {
+    arm_without_buffer();
+    const bool got = co_await more();
+    co_return got;
+}
+
 Task<bool> Channel::more() {
     if (gone_ != Gone::no || closed_ || std::exchange(missed_, false)) co_return false;
     const std::size_t before = end_ - begin_;
@@ -75,7 +104,7 @@ void Channel::on_read(ErrorCode error, std::size_t n) {
     if (gone_ != Gone::no) {
         notify_gone();
     } else if (watcher_ != nullptr) {
-        arm(); // keep watching behind pipelined octets, as far as the buffer reaches
+        arm_without_buffer(); // keep watching behind pipelined octets, as far as the buffer reaches
     }
 }
 
@@ -91,7 +120,7 @@ void Channel::watch(PeerWatcher* watcher) {
     watcher_ = watcher;
     if (watcher_ == nullptr) return;
     if (gone_ == Gone::no) {
-        arm();
+        arm_without_buffer();
     } else {
         notify_gone();
     }

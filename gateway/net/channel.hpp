@@ -33,6 +33,10 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     // `ended`: the peer sent FIN; `failed`: reset, aborted, or our deadline closed it. data() may still hold octets.
     [[nodiscard]] Gone gone() const noexcept { return gone_; }
 
+    // Like more(), for waits that may be long: no buffer is held meanwhile, so that an idle connection costs little
+    // (case 233).
+    Task<bool> more_when_idle();
+
     // Starts the read unless one is outstanding, the peer is gone, or 64 KiB wait unconsumed (bounded read-ahead).
     void arm();
     // Waits for further octets or the end. Returns false if nothing more will come, or if the buffer is full.
@@ -77,6 +81,9 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
 
   private:
     void on_read(ErrorCode error, std::size_t n) override;
+    void on_readable(ErrorCode error) override;
+    void arm_without_buffer();
+    void give_back_buffer() noexcept;
     void on_expired() override;
     void on_terminate() override { close(); }
     void make_room();

@@ -37,6 +37,22 @@ class Tcp final : public Transport {
                                 [sink = std::move(sink)](ErrorCode error, std::size_t n) { sink->on_read(error, n); });
     }
 
+    bool start_wait(std::shared_ptr<ReadSink> sink) override {
+        socket_.async_wait(TcpSocket::wait_read,
+                           [sink = std::move(sink)](ErrorCode error) { sink->on_readable(error); });
+        return true;
+    }
+
+    std::size_t try_read(asio::mutable_buffer into_buffer, ErrorCode& error) override {
+        for (;;) {
+            const ssize_t got = ::recv(socket_.native_handle(), into_buffer.data(), into_buffer.size(), 0);
+            if (got > 0) return static_cast<std::size_t>(got);
+            if (got < 0 && errno == EINTR) continue;
+            error = got == 0 ? ErrorCode(asio::error::eof) : ErrorCode(errno, boost::system::system_category());
+            return 0;
+        }
+    }
+
     // A plain sendmsg: Asio's own synchronous write would poll() on would_block.
     std::size_t try_write(std::span<const asio::const_buffer> pieces, ErrorCode& error) override {
         std::array<iovec, 8> vector{};

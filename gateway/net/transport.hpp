@@ -5,6 +5,7 @@
 #include "gateway/base/task.hpp"
 #include "gateway/net/buffers.hpp"
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/ip/tcp.hpp>
 
 #include <memory>
@@ -23,6 +24,8 @@ class ReadSink {
   public:
     virtual ~ReadSink() = default;
     virtual void on_read(ErrorCode error, std::size_t n) = 0;
+    // Completion of a wait: octets or the end can be had by try_read().
+    virtual void on_readable(ErrorCode error) = 0;
 };
 
 class Transport {
@@ -31,6 +34,15 @@ class Transport {
 
     // One read may be outstanding; it completes with at least one octet or an error, never inside this call.
     virtual void start_read(asio::mutable_buffer into, std::shared_ptr<ReadSink> sink) = 0;
+
+    // Waits for octets without a buffer to put them in, in place of a read. False, and nothing happens, where the
+    // transport cannot: TLS has to read in order to know.
+    virtual bool start_wait(std::shared_ptr<ReadSink> /*sink*/) { return false; }
+    // What can be had now. 0 with would_block: nothing yet; with eof: the peer has ended.
+    virtual std::size_t try_read(asio::mutable_buffer /*into*/, ErrorCode& error) {
+        error = asio::error::operation_not_supported;
+        return 0;
+    }
 
     // Writes what the kernel takes now and returns its size; would_block is not an error (0 octets).
     virtual std::size_t try_write(std::span<const asio::const_buffer> pieces, ErrorCode& error) = 0;

@@ -5,7 +5,7 @@ import time
 import unittest
 
 import http_cases
-from common import CHAT, GET_MODELS, KEY, GatewayTest, bearer, chat, chat_message, message, octets, send_until_refused
+from common import CHAT, GET_MODELS, KEY, GatewayTest, bearer, chat, chat_message, message, octets, poll, send_until_refused
 
 FIXED = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json")]
 
@@ -43,6 +43,26 @@ class Connections(GatewayTest):
         self.assertEqual(connection.read_response().header("connection"), "close")
         self.assertIn(connection.wait_closed(), ("fin", "rst"))
         self.assertEqual(bytes(connection.buffer), b"")
+
+    def test_case_233_idle_connections_cost_little(self):
+        self.ask()
+        count = 2000
+        for sent in (b"", GET_MODELS):  # silent ones, and ones between two requests
+            base = self.gateway.resident_octets()
+            idle = [self.connect() for _ in range(count)]
+            for connection in idle:
+                connection.send(sent)
+                if sent:
+                    self.assertEqual(connection.read_response().status, 200)
+            self.assertEqual(
+                poll(lambda: self.gateway.metrics().value("tollgate_listener_connections", listener="api",
+                                                          state="active") >= count, "all are open"), True)
+            each = (self.gateway.resident_octets() - base) / count
+            self.assertLess(each, 10 * 1024, f"after {len(sent)} octets")
+            for connection in idle:
+                connection.close()
+            poll(lambda: self.gateway.metrics().value("tollgate_listener_connections", listener="api",
+                                                      state="active") == 0, "all are gone")
 
     def test_http_1_0(self):
         body = octets(chat())

@@ -141,7 +141,8 @@ class ConnectionPressure(GatewayTest):
             connection.send(GET_MODELS)
             self.assertIsNone(connection.read_response().header("connection"))
         more = [self.connect() for _ in range(2)]
-        self.assertIn(idle[0].wait_closed(), ("fin", "rst"))
+        sockets = [connection.socket for connection in idle]
+        poll(lambda: select.select(sockets, [], [], 0)[0], "idle ones end, at least those of the worker that ticks first")
         for connection in more:
             connection.send(GET_MODELS)
             self.assertEqual(connection.read_response().status, 200, "who has not asked yet is served")
