@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <arpa/inet.h>
-#include <charconv>
 #include <cstring>
 #include <string>
 
@@ -13,70 +12,58 @@ namespace {
 
 using Bytes = std::array<std::uint8_t, 16>;
 
-struct Range {
-    std::array<std::uint8_t, 6> start; // leading octets
+struct Range4 {
+    std::uint32_t base;
     unsigned bits;
 };
 
-constexpr Range kPrivateV4[] = {
-    {{0}, 8},          {{10}, 8},        {{100, 64}, 10}, {{127}, 8}, {{169, 254}, 16}, {{172, 16}, 12},
-    {{192, 0, 0}, 24}, {{192, 168}, 16}, {{198, 18}, 15}, {{224}, 4}, {{240}, 4},
-};
-// 64:ff9b:1::/48 is NAT64 of local use: whoever runs it decides what it reaches (RFC 8215).
-constexpr Range kPrivateV6[] = {
-    {{0xFC}, 7}, {{0xFE, 0x80}, 10}, {{0xFE, 0xC0}, 10}, {{0xFF}, 8}, {{0x00, 0x64, 0xFF, 0x9B, 0x00, 0x01}, 48},
-};
+constexpr std::uint32_t v4(unsigned a, unsigned b, unsigned c, unsigned d) {
+    return (a << 24) | (b << 16) | (c << 8) | d;
+}
 
-constexpr std::array<std::uint8_t, 4> kMetadataV4[] = {
-    {169, 254, 169, 254}, {169, 254, 170, 2}, {169, 254, 170, 23},
-    {100, 100, 100, 200}, {192, 0, 0, 192},   {168, 63, 129, 16},
-};
-constexpr Bytes kMetadataV6 = {0xFD, 0x00, 0x0E, 0xC2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}; // fd00:ec2::254
+constexpr std::array kMetadata4{v4(169, 254, 169, 254), v4(169, 254, 170, 2), v4(169, 254, 170, 23),
+                                v4(100, 100, 100, 200), v4(192, 0, 0, 192),   v4(168, 63, 129, 16)};
+constexpr std::array kRestricted4{
+    Range4{v4(0, 0, 0, 0), 8},    Range4{v4(10, 0, 0, 0), 8},     Range4{v4(100, 64, 0, 0), 10},
+    Range4{v4(127, 0, 0, 0), 8},  Range4{v4(169, 254, 0, 0), 16}, Range4{v4(172, 16, 0, 0), 12},
+    Range4{v4(192, 0, 0, 0), 24}, Range4{v4(192, 168, 0, 0), 16}, Range4{v4(198, 18, 0, 0), 15},
+    Range4{v4(224, 0, 0, 0), 4},  Range4{v4(240, 0, 0, 0), 4}};
+constexpr Bytes kMetadata6 = {0xFD, 0x00, 0x0E, 0xC2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x02, 0x54}; // fd00:ec2::254
 
-bool within(const std::uint8_t* address, const Range& range) noexcept {
-    for (unsigned bit = 0; bit < range.bits; bit += 8) {
-        const unsigned left = range.bits - bit;
-        const unsigned mask = left >= 8 ? 0xFFU : (0xFFU << (8 - left)) & 0xFFU;
-        if ((address[bit / 8] & mask) != range.start[bit / 8]) return false;
-    }
-    return true;
+Reach reach_of_v4(std::uint32_t address) noexcept {
+    if (std::ranges::find(kMetadata4, address) != kMetadata4.end()) return Reach::forbidden;
+    const auto inside = [address](const Range4& range) { return ((address ^ range.base) >> (32 - range.bits)) == 0; };
+    return std::ranges::any_of(kRestricted4, inside) ? Reach::restricted : Reach::open;
 }
 
 bool starts(const Bytes& bytes, std::initializer_list<std::uint8_t> prefix) noexcept {
     return std::equal(prefix.begin(), prefix.end(), bytes.begin());
 }
 
-using V4 = std::array<std::uint8_t, 4>;
-
-V4 four(const Bytes& bytes, std::size_t from) noexcept {
-    return {bytes[from], bytes[from + 1], bytes[from + 2], bytes[from + 3]};
+std::uint32_t word(const Bytes& b, std::size_t at) noexcept {
+    return v4(b[at], b[at + 1], b[at + 2], b[at + 3]);
 }
 
-// The IPv4 address inside a mapped, NAT64, 6to4 or Teredo address.
-std::optional<V4> embedded(const Bytes& bytes) noexcept {
-    if (starts(bytes, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF})) return four(bytes, 12);
-    if (starts(bytes, {0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0})) return four(bytes, 12);
-    if (starts(bytes, {0, 0x64, 0xFF, 0x9B, 0, 1})) return four(bytes, 12);
-    if (starts(bytes, {0x20, 0x02})) return four(bytes, 2);
-    if (starts(bytes, {0x20, 0x01, 0, 0})) {
-        V4 out = four(bytes, 12); // Teredo stores the client's address inverted (RFC 4380 §4)
-        for (std::uint8_t& octet : out) octet = static_cast<std::uint8_t>(~octet);
-        return out;
-    }
+bool is_mapped(const Bytes& bytes) noexcept {
+    return starts(bytes, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF});
+}
+
+// The IPv4 address an IPv6 form stands for, where that alone decides: mapped, and NAT64 (what a DNS64 answers for every
+// public name).
+std::optional<std::uint32_t> stands_for(const Bytes& bytes) noexcept {
+    if (is_mapped(bytes) || starts(bytes, {0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0})) return word(bytes, 12);
     return std::nullopt;
 }
 
-constexpr unsigned kAddressBits = 128;
-constexpr unsigned kV4Bits = 32;
-
-Bytes masked(const Address& address, unsigned bits) noexcept {
-    Bytes out{};
-    for (unsigned i = 0; i < out.size() && i * 8 < bits; ++i) {
-        const unsigned left = bits - i * 8;
-        const unsigned mask = left >= 8 ? 0xFFU : (0xFFU << (8 - left)) & 0xFFU;
-        out[i] = static_cast<std::uint8_t>(address.bytes[i] & mask);
-    }
-    return out;
+// The IPv4 addresses a form may lead to through a relay nobody vouches for. Such a form is never open; it is forbidden
+// if one of them is.
+std::array<std::uint32_t, 2> may_lead_to(const Bytes& b) noexcept {
+    // NAT64 of local use (RFC 8215): at the end, or where RFC 6052 §2.2 puts it behind a prefix of 48 bits.
+    if (starts(b, {0, 0x64, 0xFF, 0x9B, 0, 1})) return {word(b, 12), v4(b[6], b[7], b[9], b[10])};
+    if (starts(b, {0x20, 0x02})) return {word(b, 2), word(b, 2)};               // 6to4
+    if (starts(b, {0x20, 0x01, 0, 0})) return {~word(b, 12), word(b, 4)};       // Teredo: client, server
+    if (starts(b, {0, 0, 0, 0, 0, 0, 0, 0})) return {word(b, 12), word(b, 12)}; // compatible, SIIT
+    return {};
 }
 
 bool all_zero_until_last(const Bytes& bytes, std::uint8_t last) noexcept {
@@ -96,7 +83,7 @@ std::optional<Address> parse_address(std::string_view text) {
         out.v6 = true;
         return out;
     }
-    V4 quad{};
+    std::array<std::uint8_t, 4> quad{};
     if (inet_pton(AF_INET, terminated.c_str(), quad.data()) != 1) return std::nullopt;
     out.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, quad[0], quad[1], quad[2], quad[3]};
     return out;
@@ -111,53 +98,50 @@ bool disguised_address(std::string_view host) noexcept {
     return (digits || hex) && !parse_address(host);
 }
 
-std::optional<AddressRange> parse_range(std::string_view text) {
+Reach reach_of(const Address& address) noexcept {
+    const Bytes& b = address.bytes;
+    if (b == kMetadata6) return Reach::forbidden;
+    if (const auto inner = stands_for(b)) return reach_of_v4(*inner);
+    const std::array<std::uint32_t, 2> inner = may_lead_to(b);
+    const auto forbidden = [](std::uint32_t word4) { return reach_of_v4(word4) == Reach::forbidden; };
+    if (std::ranges::any_of(inner, forbidden)) return Reach::forbidden;
+    if (starts(b, {0x20, 0x02}) || starts(b, {0x20, 0x01, 0, 0})) return Reach::restricted;
+    // Global unicast is 2000::/3 (RFC 4291 §2.4): loopback, unique local, link and site local, multicast lie outside.
+    return (b[0] & 0xE0U) == 0x20U ? Reach::open : Reach::restricted;
+}
+
+std::expected<AddressRange, std::string> parse_range(std::string_view text) {
     const std::size_t slash = text.find('/');
-    const std::optional<Address> base = parse_address(text.substr(0, slash));
-    if (!base) return std::nullopt;
-    AddressRange out{*base, kAddressBits};
-    if (slash == std::string_view::npos) return out;
-    const std::string_view digits = text.substr(slash + 1);
-    const unsigned width = base->v6 ? kAddressBits : kV4Bits;
-    unsigned bits = 0;
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
-    const bool canonical = digits.size() == 1 || (!digits.empty() && digits.front() != '0');
-    if (error != std::errc() || end != digits.data() + digits.size() || !canonical || bits > width) return std::nullopt;
-    out.bits = kAddressBits - width + bits;
-    if (masked(*base, out.bits) != base->bytes) return std::nullopt;
-    return out;
+    const std::optional<Address> first = parse_address(text.substr(0, slash));
+    if (!first) return std::unexpected("the address must be written out, as in 10.1.0.0/16");
+    if (slash == std::string_view::npos) return AddressRange{*first, 128};
+    const std::optional<std::uint64_t> length = parse_decimal(text.substr(slash + 1));
+    if (!length || *length > (first->v6 ? 128U : 32U))
+        return std::unexpected(first->v6 ? "the length is not 0 to 128" : "the length is not 0 to 32");
+    AddressRange range{*first, static_cast<unsigned>(*length) + (first->v6 ? 0U : 96U)};
+    for (unsigned bit = range.bits; bit < 128; ++bit) {
+        if ((first->bytes[bit / 8] & (0x80U >> (bit % 8))) != 0)
+            return std::unexpected("the address has bits beyond the length");
+    }
+    return range;
 }
 
 bool contains(const AddressRange& range, const Address& address) noexcept {
-    return masked(address, range.bits) == range.base.bytes;
+    const unsigned whole = range.bits / 8;
+    if (!std::equal(range.first.bytes.begin(), range.first.bytes.begin() + whole, address.bytes.begin())) return false;
+    const unsigned rest = range.bits % 8;
+    return rest == 0 || ((range.first.bytes[whole] ^ address.bytes[whole]) >> (8 - rest)) == 0;
 }
 
 bool is_loopback(const Address& address) noexcept {
     if (all_zero_until_last(address.bytes, 1)) return true;
-    const std::optional<V4> inner = embedded(address.bytes);
-    return inner && (*inner)[0] == 127;
+    const auto inner = stands_for(address.bytes);
+    return inner && *inner >> 24 == 127;
 }
 
 bool is_unspecified(const Address& address) noexcept {
     if (all_zero_until_last(address.bytes, 0)) return true;
-    const std::optional<V4> inner = embedded(address.bytes);
-    return inner && *inner == V4{};
-}
-
-bool is_private(const Address& address) noexcept {
-    if (all_zero_until_last(address.bytes, 0) || all_zero_until_last(address.bytes, 1)) return true;
-    const auto holds = [](const std::uint8_t* bytes) {
-        return [bytes](const Range& range) { return within(bytes, range); };
-    };
-    const std::optional<V4> inner = embedded(address.bytes);
-    if (inner && std::ranges::any_of(kPrivateV4, holds(inner->data()))) return true;
-    return std::ranges::any_of(kPrivateV6, holds(address.bytes.data()));
-}
-
-bool is_metadata(const Address& address) noexcept {
-    if (address.bytes == kMetadataV6) return true;
-    const std::optional<V4> inner = embedded(address.bytes);
-    return inner && std::ranges::find(kMetadataV4, *inner) != std::end(kMetadataV4);
+    return stands_for(address.bytes) == std::optional<std::uint32_t>(0);
 }
 
 bool is_metadata_name(std::string_view host) noexcept {

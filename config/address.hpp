@@ -3,7 +3,9 @@
 
 #include <array>
 #include <cstdint>
+#include <expected>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tollgate::config {
@@ -21,21 +23,25 @@ struct Address {
 // What a resolver would take for an IPv4 address although it is not written as one: 127.1, 0x7f000001, 2130706433.
 [[nodiscard]] bool disguised_address(std::string_view host) noexcept;
 
+enum class Reach : std::uint8_t { open, restricted, forbidden };
+
+// restricted: needs `private: true`; forbidden: metadata services, always. IPv4 inside IPv6 is judged as IPv4.
+[[nodiscard]] Reach reach_of(const Address& address) noexcept;
+
 struct AddressRange {
-    Address base;
-    unsigned bits = 128; // of the 16 octets: an IPv4 /8 is 104
+    Address first;
+    unsigned bits = 0; // of the 128 of Address; an IPv4 prefix counts 96 more than it was written with
+
+    friend bool operator==(const AddressRange&, const AddressRange&) noexcept = default;
 };
 
-// "10.0.0.0/8", "fd00::/8", or one address. Host bits must be zero: `10.0.0.1/8` is a slip, not a range.
-[[nodiscard]] std::optional<AddressRange> parse_range(std::string_view text);
+// 10.1.0.0/16, fd12:3456::/32, or one address. Error: a hint. Octets beyond the prefix must be zero: 10.1.2.3/16 is a slip.
+[[nodiscard]] std::expected<AddressRange, std::string> parse_range(std::string_view text);
 [[nodiscard]] bool contains(const AddressRange& range, const Address& address) noexcept;
 
 [[nodiscard]] bool is_loopback(const Address& address) noexcept;
 [[nodiscard]] bool is_unspecified(const Address& address) noexcept;
-// Loopback, private, link-local, multicast and reserved ranges, also inside IPv6 forms that embed IPv4.
-[[nodiscard]] bool is_private(const Address& address) noexcept;
-// Cloud metadata services: never an upstream, even with `private: true`.
-[[nodiscard]] bool is_metadata(const Address& address) noexcept;
+// Names of cloud metadata services: never an upstream, whatever they resolve to.
 [[nodiscard]] bool is_metadata_name(std::string_view host) noexcept;
 
 } // namespace tollgate::config

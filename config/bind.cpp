@@ -70,16 +70,14 @@ void bind_client_limits(const Value& root, ClientLimits& out) {
     take<std::uint64_t>(*section, "failed_keys", out.failed_keys);
 }
 
-void bind_trusted_proxies(const Value& root, Listen& out, Sink& sink) {
-    each(root, "listen.trusted_proxies", [&](const Value& item) {
+void bind_ranges(const Value& section, std::string_view dotted, std::vector<AddressRange>& out, Sink& sink) {
+    each(section, dotted, [&](const Value& item) {
         const auto* const text = std::get_if<std::string>(&item.data);
         if (text == nullptr || !item.valid) return;
-        if (const auto range = parse_range(*text)) {
-            out.trusted_proxies.push_back(*range);
-            return;
-        }
-        sink.add(Code::bad_range, item.place, fmt::format("`{}` is not an address or a range", item.path),
-                 {"not a range", "want an address or a range whose host bits are zero, such as 10.0.0.0/8"});
+        auto parsed = parse_range(*text);
+        if (parsed) return out.push_back(*parsed);
+        sink.add(Code::bad_range, item.place, fmt::format("`{}` is not an address range", item.path),
+                 {std::move(parsed.error()), "want an address, or a range such as 10.1.0.0/16 or fd12:3456::/32"});
     });
 }
 
@@ -149,6 +147,7 @@ Provider bind_provider(const Value& section, Sink& sink) {
         if (const auto* const secret = std::get_if<Secret>(&item.data)) out.api_keys.push_back(*secret);
     });
     take<bool>(section, "private", out.is_private);
+    bind_ranges(section, "cidr", out.cidr, sink);
     take_text(section, "ca_file", out.ca_file);
     take_text(section, "organization", out.organization);
     take_text(section, "project", out.project);
@@ -231,7 +230,7 @@ Config bind(const Value& root, Sink& sink) {
     Config out;
     bind_listen(root, out.listen);
     bind_client_limits(root, out.listen.limits);
-    bind_trusted_proxies(root, out.listen, sink);
+    bind_ranges(root, "listen.trusted_proxies", out.listen.trusted_proxies, sink);
     take_text(root, "store.path", out.store_path);
     take<Secret>(root, "secrets.master", out.master_secret);
     out.redis = bind_redis(root, sink);

@@ -70,18 +70,31 @@ bool is_local_name(std::string_view host) noexcept {
     return host.size() > kLocal.size() && iequals(host.substr(host.size() - kLocal.size()), kLocal);
 }
 
+void check_cidr(const Provider& provider, const std::optional<Address>& address, const Value& section, Sink& sink) {
+    const auto holds = [&](const AddressRange& range) { return contains(range, *address); };
+    if (!address || provider.cidr.empty() || std::ranges::any_of(provider.cidr, holds)) return;
+    sink.add(Code::address_outside_cidr, section.place_of("base_url"),
+             fmt::format("the address of provider `{}` is outside its `cidr`", quotable(provider.name)),
+             {"would never be connected to", "add its range to `cidr`"});
+}
+
 // R16, as far as the text decides it; names are checked again at every connect.
 void check_upstream_address(const Provider& provider, const Value& section, Sink& sink) {
     const Place& place = section.place_of("base_url");
     const std::optional<Address> address = parse_address(provider.host);
-    if (is_metadata_name(provider.host) || (address && is_metadata(*address))) {
+    if (is_metadata_name(provider.host) || (address && reach_of(*address) == Reach::forbidden)) {
         sink.add(Code::metadata_address, place,
                  fmt::format("provider `{}` points at a cloud metadata service", quotable(provider.name)),
                  {"never an upstream", "metadata services hand out credentials, so no setting permits them (R16)"});
         return;
     }
-    if (provider.is_private) return;
-    if ((address && is_private(*address)) || is_local_name(provider.host)) {
+    if (provider.is_private) return check_cidr(provider, address, section, sink);
+    if (!provider.cidr.empty()) {
+        sink.add(Code::cidr_not_private, section.place_of("cidr"),
+                 fmt::format("provider `{}` has a `cidr` and is not private", quotable(provider.name)),
+                 {"narrows nothing", "add `private: true`, or remove it"});
+    }
+    if ((address && reach_of(*address) != Reach::open) || is_local_name(provider.host)) {
         sink.add(Code::address_not_private, place,
                  fmt::format("provider `{}` has a private or loopback address", quotable(provider.name)),
                  {"not a public address", "add `private: true` to this provider if that is meant"});

@@ -91,6 +91,7 @@ struct Provider {
     std::string path_prefix; // "/v1", possibly empty; never ends in a slash
     std::vector<Secret> api_keys;
     bool is_private = false;              // http and private address ranges are permitted
+    std::vector<AddressRange> cidr;       // not empty: no other address is connected to; needs is_private
     std::string ca_file;                  // extra trust anchor; empty: the system's
     std::string organization, project;    // sent as OpenAI-Organization / OpenAI-Project when set
     std::vector<std::string> default_for; // route groups without a model: files, batches, …; "*" = all of them

@@ -65,6 +65,8 @@ enum class Code : std::uint8_t {
     wildcard_misplaced,
     own_listener,
     bad_range,
+    cidr_not_private,
+    address_outside_cidr,
     limit_above_parent,
     model_matches_nothing,
     burst_without_rate,

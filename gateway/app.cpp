@@ -190,7 +190,11 @@ class Main {
         }
         for (const std::string& name : needs_restart(started_, *loaded.config))
             log::warning("a changed setting takes effect only after a restart", {{"setting", name}});
-        auto compiled = compile(*loaded.config, stored_, shared_);
+        config::Config next = *loaded.config;
+        next.listen.api = started_.listen.api; // the listeners that are, not those of the next start
+        next.listen.metrics = started_.listen.metrics;
+        next.listen.admin = started_.listen.admin;
+        auto compiled = compile(std::move(next), stored_, shared_);
         if (!compiled) {
             log::error("the configuration was not reloaded; the running one stays", {{"error", compiled.error()}});
             return false;

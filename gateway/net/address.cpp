@@ -1,79 +1,78 @@
 #include "gateway/net/address.hpp"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
-#include <optional>
 
 namespace tollgate::net {
 namespace {
 
-using boost::asio::ip::address_v6;
+using asio::ip::address;
 
-struct Range4 {
-    std::uint32_t base;
-    unsigned bits;
-};
-
-constexpr std::uint32_t v4(unsigned a, unsigned b, unsigned c, unsigned d) {
-    return (a << 24) | (b << 16) | (c << 8) | d;
+// The kernel connects an unspecified address to the loopback one.
+config::Address as_connected(const address& to) noexcept {
+    if (!to.is_unspecified()) return to_config(to);
+    return to.is_v4() ? to_config(asio::ip::address_v4::loopback()) : to_config(asio::ip::address_v6::loopback());
 }
 
-constexpr std::array kMetadata4{v4(169, 254, 169, 254), v4(169, 254, 170, 2), v4(169, 254, 170, 23),
-                                v4(100, 100, 100, 200), v4(192, 0, 0, 192),   v4(168, 63, 129, 16)};
-constexpr std::array kRestricted4{
-    Range4{v4(0, 0, 0, 0), 8},    Range4{v4(10, 0, 0, 0), 8},     Range4{v4(100, 64, 0, 0), 10},
-    Range4{v4(127, 0, 0, 0), 8},  Range4{v4(169, 254, 0, 0), 16}, Range4{v4(172, 16, 0, 0), 12},
-    Range4{v4(192, 0, 0, 0), 24}, Range4{v4(192, 168, 0, 0), 16}, Range4{v4(198, 18, 0, 0), 15},
-    Range4{v4(224, 0, 0, 0), 4},  Range4{v4(240, 0, 0, 0), 4}};
-
-AddressClass classify4(std::uint32_t address) {
-    if (std::ranges::find(kMetadata4, address) != kMetadata4.end()) return AddressClass::forbidden;
-    const auto inside = [address](const Range4& range) { return ((address ^ range.base) >> (32 - range.bits)) == 0; };
-    return std::ranges::any_of(kRestricted4, inside) ? AddressClass::restricted : AddressClass::open;
+bool is_v4(const config::Address& at) noexcept {
+    static const config::Address kMapped = to_config(asio::ip::address_v4());
+    return std::equal(at.bytes.begin(), at.bytes.begin() + 12, kMapped.bytes.begin());
 }
 
-using Bytes6 = address_v6::bytes_type;
-
-std::uint32_t word(const Bytes6& b, std::size_t at) {
-    return v4(b[at], b[at + 1], b[at + 2], b[at + 3]);
-}
-
-// IPv4 inside IPv6: what it is, and whether the prefix reaches it without further equipment of somebody else's.
-struct Embedded {
-    std::uint32_t address;
-    bool direct;
-};
-
-// Mapped and NAT64 (what a DNS64 answers for every public name) are that IPv4 address; 6to4, Teredo (whose client part
-// is inverted) and the local NAT64 prefix lead through a relay nobody vouches for.
-std::optional<Embedded> embedded4(const Bytes6& b) {
-    const auto zero = [&b](std::ptrdiff_t from, std::ptrdiff_t to) {
-        return std::all_of(b.begin() + from, b.begin() + to, [](auto x) { return x == 0; });
-    };
-    const bool mapped = zero(0, 10) && b[10] == 0xFF && b[11] == 0xFF;
-    const bool nat64 = b[0] == 0x00 && b[1] == 0x64 && b[2] == 0xFF && b[3] == 0x9B;
-    if (mapped || nat64) return Embedded{word(b, 12), mapped || zero(4, 12)};
-    if (b[0] == 0x20 && b[1] == 0x02) return Embedded{word(b, 2), false};
-    if (b[0] == 0x20 && b[1] == 0x01 && b[2] == 0 && b[3] == 0) return Embedded{~word(b, 12), false};
-    return std::nullopt;
-}
-
-AddressClass classify6(const address_v6& address) {
-    static const Bytes6 kAwsMetadata = boost::asio::ip::make_address_v6("fd00:ec2::254").to_bytes();
-    const Bytes6 b = address.to_bytes();
-    if (b == kAwsMetadata) return AddressClass::forbidden;
-    if (const auto inner = embedded4(b)) {
-        const AddressClass kind = classify4(inner->address);
-        return inner->direct ? kind : std::max(kind, AddressClass::restricted);
-    }
-    // Global unicast is 2000::/3 (RFC 4291 §2.4): loopback, unique local, link and site local, multicast lie outside.
-    return (b[0] & 0xE0) == 0x20 ? AddressClass::open : AddressClass::restricted;
+bool meets(const asio::ip::tcp::endpoint& to, const asio::ip::tcp::endpoint& own,
+           bool (*is_local)(const address&) noexcept) {
+    if (to.port() != own.port()) return false;
+    const config::Address target = as_connected(to.address());
+    if (!own.address().is_unspecified()) return target == to_config(own.address());
+    // A listener on :: takes IPv4 as well.
+    if (own.address().is_v4() && !is_v4(target)) return false;
+    return config::is_loopback(target) || is_local(to.address());
 }
 
 } // namespace
 
-AddressClass classify(const boost::asio::ip::address& address) {
-    return address.is_v4() ? classify4(address.to_v4().to_uint()) : classify6(address.to_v6());
+std::string_view to_string(Verdict verdict) noexcept {
+    static constexpr std::array<std::string_view, 5> kWords{
+        "allowed", "an address of a metadata service", "a private address, and the provider is not `private: true`",
+        "outside the provider's `cidr`", "a listener of this Tollgate"};
+    return kWords[static_cast<std::size_t>(verdict)];
+}
+
+config::Address to_config(const address& from) noexcept {
+    config::Address out;
+    out.v6 = from.is_v6();
+    out.bytes =
+        out.v6 ? from.to_v6().to_bytes() : asio::ip::make_address_v6(asio::ip::v4_mapped, from.to_v4()).to_bytes();
+    return out;
+}
+
+// A connected datagram socket has chosen its source: for an address of this machine, that same address.
+bool is_local_address(const address& of) noexcept {
+    asio::ip::tcp::endpoint to(of, 9);
+    const int probe = ::socket(of.is_v4() ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (probe < 0) return false;
+    asio::ip::tcp::endpoint from;
+    auto length = static_cast<socklen_t>(from.capacity());
+    const bool known = ::connect(probe, to.data(), static_cast<socklen_t>(to.size())) == 0 &&
+                       ::getsockname(probe, from.data(), &length) == 0;
+    ::close(probe);
+    return known && to_config(from.address()) == to_config(of);
+}
+
+Verdict judge(const asio::ip::tcp::endpoint& to, const Permission& permission,
+              bool (*is_local)(const address&) noexcept) {
+    const config::Address target = to_config(to.address());
+    const config::Reach reach = config::reach_of(target);
+    if (reach == config::Reach::forbidden) return Verdict::metadata;
+    if (reach == config::Reach::restricted && !permission.private_ranges) return Verdict::not_private;
+    const auto holds = [&](const config::AddressRange& range) { return config::contains(range, target); };
+    if (!permission.cidr.empty() && std::ranges::none_of(permission.cidr, holds)) return Verdict::outside_cidr;
+    const auto is_it = [&](const auto& own) { return meets(to, own, is_local); };
+    if (permission.own && std::ranges::any_of(*permission.own, is_it)) return Verdict::own_listener;
+    return Verdict::allowed;
 }
 
 } // namespace tollgate::net

@@ -1,7 +1,5 @@
 #include "gateway/net/dial.hpp"
 
-#include "gateway/net/address.hpp"
-
 #include <boost/asio/redirect_error.hpp>
 
 #include <array>
@@ -41,13 +39,15 @@ ChannelPtr Dial::fail(DialFailure failure) {
 Task<bool> Dial::connect(TcpSocket& socket, const Target& target, const Addresses& addresses) {
     bool any_allowed = false;
     for (const auto& address : addresses) {
-        const AddressClass kind = classify(address);
-        if (kind == AddressClass::forbidden || (kind == AddressClass::restricted && !target.allow_private)) continue;
+        const asio::ip::tcp::endpoint endpoint(address, target.port);
+        if (const Verdict verdict = judge(endpoint, target.permission); verdict != Verdict::allowed) {
+            detail_ = address.to_string() + " is " + std::string(to_string(verdict));
+            continue;
+        }
         any_allowed = true;
         ErrorCode error;
         if (socket.is_open()) socket.close(error);
-        co_await socket.async_connect(asio::ip::tcp::endpoint(address, target.port),
-                                      asio::redirect_error_t<UseTask>(UseTask{}, error));
+        co_await socket.async_connect(endpoint, asio::redirect_error_t<UseTask>(UseTask{}, error));
         if (!error && failure_ == DialFailure::none) co_return true;
         if (error) detail_ = error.message();
         if (failure_ != DialFailure::none) co_return false;
@@ -58,6 +58,10 @@ Task<bool> Dial::connect(TcpSocket& socket, const Target& target, const Addresse
 
 Task<ChannelPtr> Dial::run(const Target& target, TimePoint deadline) {
     expire_at(deadline, "connect");
+    if (config::is_metadata_name(target.host)) {
+        detail_ = target.host + " is the name of a metadata service";
+        co_return fail(DialFailure::refused_address);
+    }
     const TimePoint start = Clock::now();
     const auto addresses = co_await resolver_.resolve(target.host, deadline);
     if (failure_ != DialFailure::none) co_return nullptr;

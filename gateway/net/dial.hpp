@@ -1,6 +1,7 @@
 // resolve → check every address → connect (next address on failure) → TLS with SNI and verification → Channel.
 #pragma once
 
+#include "gateway/net/address.hpp"
 #include "gateway/net/channel.hpp"
 #include "gateway/net/resolver.hpp"
 
@@ -14,8 +15,8 @@ namespace tollgate::net {
 struct Target {
     std::string host;
     std::uint16_t port = 0;
-    bool allow_private = false;
-    std::shared_ptr<asio::ssl::context> tls; // null: clear text
+    Permission permission{};
+    std::shared_ptr<asio::ssl::context> tls{}; // null: clear text
 };
 
 enum class DialFailure : std::uint8_t { none, resolve, refused_address, connect, tls, timeout, aborted };

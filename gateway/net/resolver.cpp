@@ -8,13 +8,16 @@
 #include <netdb.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+#include <utility>
+
 namespace tollgate::net {
 namespace {
 
-constexpr auto kAnswerLife = std::chrono::seconds(30);
-constexpr auto kFailureLife = std::chrono::seconds(1);
 constexpr std::size_t kMaxPending = 64;
-constexpr std::size_t kMaxCached = 4096;
+constexpr std::size_t kThreads = 4; // a name server that is silent holds one for as long as the system's patience lasts
+// How long those who could fall back on an old answer wait for a new one (RFC 8767 §5: below two seconds).
+constexpr auto kStalePatience = std::chrono::seconds(1);
 
 Addresses ask_system(const std::string& host) {
     addrinfo hints{};
@@ -48,10 +51,12 @@ Addresses ask_system(const std::string& host) {
 struct Resolver::Waiter {
     explicit Waiter(asio::io_context& io) : timer(io) {}
     asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer;
-    std::shared_ptr<const Addresses> answer;
+    AddressesPtr answer;
 };
 
-Resolver::Resolver() : threads_(2) {}
+Resolver::Resolver() : Resolver(ask_system) {}
+
+Resolver::Resolver(LookUp look_up, Now now) : look_up_(std::move(look_up)), now_(std::move(now)), threads_(kThreads) {}
 
 Resolver::~Resolver() {
     join();
@@ -63,13 +68,12 @@ void Resolver::join() {
 
 // On a resolver thread: asks once, answers everybody who asked meanwhile, each on the thread it waits on.
 void Resolver::look_up(const std::string& host) {
-    const auto answer = std::make_shared<const Addresses>(ask_system(host));
+    Addresses found = look_up_(host);
+    AddressesPtr answer;
     std::vector<std::shared_ptr<Waiter>> waiters;
     {
         const std::lock_guard lock(mutex_);
-        if (cache_.size() >= kMaxCached) cache_.clear();
-        const Duration life = answer->empty() ? Duration(kFailureLife) : Duration(kAnswerLife);
-        cache_[host] = Cached{answer, Clock::now() + life};
+        answer = cache_.learn(host, std::move(found), now_());
         waiters = std::move(pending_[host]);
         pending_.erase(host);
     }
@@ -83,28 +87,39 @@ void Resolver::look_up(const std::string& host) {
     }
 }
 
-Task<std::shared_ptr<const Addresses>> Resolver::resolve(std::string host, TimePoint deadline) {
+// With the lock held. False: too many names are being looked up.
+bool Resolver::ask(const std::string& host, const std::shared_ptr<Waiter>& waiter) {
+    const auto asked = pending_.find(host);
+    if (asked == pending_.end()) {
+        if (pending_.size() >= kMaxPending) return false;
+        asio::post(threads_, [this, host] { look_up(host); });
+    }
+    auto& waiters = pending_[host];
+    if (waiter) waiters.push_back(waiter);
+    return true;
+}
+
+Task<AddressesPtr> Resolver::resolve(std::string host, TimePoint deadline) {
     boost::system::error_code error;
     const auto literal = asio::ip::make_address(host, error);
     if (!error) co_return std::make_shared<const Addresses>(Addresses{literal});
     auto& io = static_cast<asio::io_context&>((co_await asio::this_coro::executor).context());
     const auto waiter = std::make_shared<Waiter>(io);
-    waiter->timer.expires_at(deadline);
+    NameCache::Found known;
     {
         const std::lock_guard lock(mutex_);
-        const auto found = cache_.find(host);
-        if (found != cache_.end() && found->second.until > Clock::now()) co_return found->second.addresses;
-        const auto asked = pending_.find(host);
-        if (asked != pending_.end()) {
-            asked->second.push_back(waiter);
-        } else {
-            if (pending_.size() >= kMaxPending) co_return std::make_shared<const Addresses>();
-            pending_[host].push_back(waiter);
-            asio::post(threads_, [this, host] { look_up(host); });
+        known = cache_.find(host, now_());
+        if (known.need == NameCache::Need::nothing) co_return known.addresses;
+        if (known.need == NameCache::Need::refresh) {
+            ask(host, nullptr);
+            co_return known.addresses;
         }
+        waiter->timer.expires_at(known.addresses->empty() ? deadline
+                                                          : std::min(deadline, Clock::now() + kStalePatience));
+        if (!ask(host, waiter)) co_return known.addresses;
     }
     co_await waiter->timer.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, error));
-    co_return waiter->answer ? waiter->answer : std::make_shared<const Addresses>();
+    co_return waiter->answer ? waiter->answer : known.addresses;
 }
 
 } // namespace tollgate::net

@@ -96,6 +96,13 @@ Task<bool> Attempt::open(const Limits& limits) {
                        fmt::format("Provider \"{}\" could not be reached: the connect timeout of {} ms ran out.",
                                    provider_.name, limits.timeouts.connect.count()));
     }
+    if (dial.failure() == net::DialFailure::refused_address) {
+        fail(ErrorType::provider_connection_failed, 502,
+             fmt::format("Provider \"{}\" is not called: its address is one that must not be connected to.",
+                         provider_.name));
+        error_.code = "upstream_address_forbidden";
+        co_return false;
+    }
     co_return fail(
         ErrorType::provider_connection_failed, 502,
         fmt::format("Provider \"{}\" could not be reached ({}).", provider_.name, net::to_string(dial.failure())));

@@ -4,6 +4,7 @@
 #include "gateway/net/tls.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <functional>
@@ -24,18 +25,41 @@ std::vector<Secret> credential_lines(const config::Provider& from) {
     return lines;
 }
 
-std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config::Provider& from, std::uint32_t index) {
+// The endpoints no provider may be: a connection to one of them would come back here.
+std::shared_ptr<const net::OwnListeners> own_listeners(const config::Listen& listen) {
+    auto own = std::make_shared<net::OwnListeners>();
+    const auto add = [&](const config::Endpoint& endpoint) {
+        boost::system::error_code no_address;
+        const auto address = boost::asio::ip::make_address(endpoint.host, no_address);
+        if (!no_address) own->emplace_back(address, endpoint.port);
+    };
+    add(listen.api);
+    if (listen.metrics) add(*listen.metrics);
+    if (listen.admin) add(*listen.admin);
+    return own;
+}
+
+// Connections made under one permission serve no other.
+std::string permission_key(const config::Provider& from) {
+    std::string key = from.is_private ? "private" : "public";
+    for (const config::AddressRange& range : from.cidr)
+        key += fmt::format(",{}/{}", fmt::join(range.first.bytes, "."), range.bits);
+    return key;
+}
+
+std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config::Provider& from, std::uint32_t index,
+                                                                    std::shared_ptr<const net::OwnListeners> own) {
     auto provider = std::make_unique<Provider>();
     provider->name = from.name;
     provider->index = index;
-    provider->target = net::Target{from.host, from.port, from.is_private, nullptr};
+    provider->target = net::Target{from.host, from.port, {from.is_private, from.cidr, std::move(own)}, nullptr};
     if (from.https) {
         auto context = net::client_context(from.ca_file);
         if (!context) return std::unexpected(fmt::format("provider \"{}\": {}", from.name, context.error()));
         provider->target.tls = std::move(*context);
     }
     provider->pool_key = fmt::format("{}://{}:{}#{}#{}", from.https ? "https" : "http", from.host, from.port,
-                                     from.ca_file, from.is_private);
+                                     from.ca_file, permission_key(from));
     provider->path_prefix = from.path_prefix;
     const bool default_port = from.port == (from.https ? 443 : 80);
     const std::string authority = from.host.find(':') == std::string::npos ? from.host : fmt::format("[{}]", from.host);
@@ -78,8 +102,9 @@ std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index
 
 std::expected<std::shared_ptr<const Catalog>, std::string> Catalog::build(const config::Config& config) {
     auto catalog = std::make_shared<Catalog>();
+    const auto own = own_listeners(config.listen);
     for (const auto& [name, from] : config.providers) {
-        auto provider = make_provider(from, static_cast<std::uint32_t>(catalog->providers_.size()));
+        auto provider = make_provider(from, static_cast<std::uint32_t>(catalog->providers_.size()), own);
         if (!provider) return std::unexpected(provider.error());
         for (const std::string& group : from.default_for) catalog->groups_.emplace(group, provider->get());
         catalog->providers_.push_back(std::move(*provider));

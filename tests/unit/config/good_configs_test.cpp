@@ -84,6 +84,7 @@ TEST(GoodConfig, every_key_reaches_its_field) {
                "secrets: { master: \"${env:MASTER}\" }\n"
                "providers:\n"
                "  p: { kind: openai, base_url: \"https://a.example:444/b/\", api_keys: [ k1, k2 ], private: true,\n"
+               "       cidr: [ 10.1.0.0/16, \"fd12:3456::/32\" ],\n"
                "       ca_file: /dev/null, organization: o, project: pr, default_for: [ files, stored ] }\n"
                "models:\n"
                "  m: { aliases: [ a ], upstreams: [ { provider: p, model: x, weight: 2, order: 3, via: chat } ],\n"
@@ -145,6 +146,9 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(p.path_prefix, "/b");
     EXPECT_EQ(p.api_keys.size(), 2U);
     EXPECT_TRUE(p.is_private);
+    ASSERT_EQ(p.cidr.size(), 2U);
+    EXPECT_EQ(p.cidr[0], parse_range("10.1.0.0/16").value());
+    EXPECT_EQ(p.cidr[1], parse_range("fd12:3456::/32").value());
     EXPECT_EQ(p.ca_file + p.organization + p.project, "/dev/nullopr");
     EXPECT_EQ(p.default_for, (std::vector<std::string>{"files", "stored"}));
     const Model& m = config.models.at("m");

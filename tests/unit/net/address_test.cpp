@@ -9,28 +9,40 @@
 
 namespace tollgate::net {
 
-void PrintTo(AddressClass kind, std::ostream* out) {
-    *out << (kind == AddressClass::open ? "open" : kind == AddressClass::restricted ? "restricted" : "forbidden");
+void PrintTo(Verdict verdict, std::ostream* out) {
+    *out << to_string(verdict);
 }
 
 namespace {
 
-constexpr auto kOpen = AddressClass::open;
-constexpr auto kRestricted = AddressClass::restricted;
-constexpr auto kForbidden = AddressClass::forbidden;
+using asio::ip::make_address;
+using asio::ip::tcp;
+
+enum class Kind : std::uint8_t { open, restricted, forbidden };
+constexpr auto kOpen = Kind::open;
+constexpr auto kRestricted = Kind::restricted;
+constexpr auto kForbidden = Kind::forbidden;
 
 struct Row {
     std::string address;
-    AddressClass expected;
+    Kind expected;
 };
 
+// What each kind means without and with `private: true`.
 void expect_rows(const std::vector<Row>& rows) {
-    for (const auto& [text, expected] : rows)
-        EXPECT_EQ(classify(boost::asio::ip::make_address(text)), expected) << text;
+    for (const auto& [text, expected] : rows) {
+        const tcp::endpoint to(make_address(text), 443);
+        const Verdict as_public = expected == kOpen         ? Verdict::allowed
+                                  : expected == kRestricted ? Verdict::not_private
+                                                            : Verdict::metadata;
+        const Verdict as_private = expected == kForbidden ? Verdict::metadata : Verdict::allowed;
+        EXPECT_EQ(judge(to, Permission{}), as_public) << text;
+        EXPECT_EQ(judge(to, Permission{.private_ranges = true}), as_private) << text;
+    }
 }
 
 // R16, the first and the last address of every range, and their neighbours.
-TEST(AddressClassTable, ipv4Ranges) {
+TEST(AddressTable, ipv4Ranges) {
     expect_rows({{"0.0.0.0", kRestricted},
                  {"0.255.255.255", kRestricted},
                  {"1.0.0.0", kOpen},
@@ -72,7 +84,7 @@ TEST(AddressClassTable, ipv4Ranges) {
                  {"8.8.8.8", kOpen}});
 }
 
-TEST(AddressClassTable, metadataServices_areForbiddenAlways) {
+TEST(AddressTable, metadataServices_areForbiddenAlways) {
     expect_rows({{"169.254.169.254", kForbidden},
                  {"169.254.170.2", kForbidden},
                  {"169.254.170.23", kForbidden},
@@ -84,7 +96,7 @@ TEST(AddressClassTable, metadataServices_areForbiddenAlways) {
                  {"fd00:ec2::253", kRestricted}});
 }
 
-TEST(AddressClassTable, ipv6Ranges) {
+TEST(AddressTable, ipv6Ranges) {
     expect_rows({{"::", kRestricted},
                  {"::1", kRestricted},
                  {"fc00::1", kRestricted},
@@ -103,7 +115,7 @@ TEST(AddressClassTable, ipv6Ranges) {
 }
 
 // R15: address::is_loopback() is false for ::ffff:127.0.0.1, which does connect to a loopback listener.
-TEST(AddressClassTable, ipv4InsideIpv6_isJudgedAsIpv4) {
+TEST(AddressTable, ipv4InsideIpv6_isJudgedAsIpv4) {
     expect_rows({{"::ffff:127.0.0.1", kRestricted},
                  {"::ffff:10.1.2.3", kRestricted},
                  {"::ffff:169.254.169.254", kForbidden},
@@ -113,12 +125,83 @@ TEST(AddressClassTable, ipv4InsideIpv6_isJudgedAsIpv4) {
                  {"64:ff9b::169.254.169.254", kForbidden},
                  {"64:ff9b:1::8.8.8.8", kRestricted},
                  {"64:ff9b:1::169.254.169.254", kForbidden},
+                 {"64:ff9b:1:a9fe:a9:fe00::", kForbidden}, // RFC 6052 §2.2: around the octet of zero
+                 {"64:ff9b:2::8.8.8.8", kRestricted},
+                 {"::ffff:0:169.254.169.254", kForbidden}, // SIIT
+                 {"::ffff:0:8.8.8.8", kRestricted},
+                 {"::169.254.169.254", kForbidden}, // compatible
+                 {"::8.8.8.8", kRestricted},
                  {"2002:a9fe:a9fe::1", kForbidden}, // 6to4 of 169.254.169.254
                  {"2002:7f00:1::", kRestricted},
                  {"2002:808:808::1", kRestricted},
                  {"2001:0:1:2:3:4:5601:5601", kForbidden}, // Teredo: the client is inverted
                  {"2001:0:1:2:3:4:80ff:fffe", kRestricted},
+                 {"2001:0:a9fe:a9fe:3:4:f7f7:f7f7", kForbidden}, // its server
                  {"2001:1::1", kOpen}});
+}
+
+bool everywhere(const asio::ip::address&) noexcept {
+    return true;
+}
+bool nowhere(const asio::ip::address&) noexcept {
+    return false;
+}
+
+Permission with_own(const std::string& host, std::uint16_t port) {
+    return {true, {}, std::make_shared<const OwnListeners>(OwnListeners{{make_address(host), port}})};
+}
+
+TEST(Judge, cidr_allowsNothingElse) {
+    const auto range = [](const char* text) { return config::parse_range(text).value(); };
+    const Permission permission{true, {range("10.1.0.0/16"), range("fd12::/16"), range("169.254.0.0/16")}, {}};
+    const auto verdict = [&](const char* text) { return judge(tcp::endpoint(make_address(text), 80), permission); };
+    EXPECT_EQ(verdict("10.1.2.3"), Verdict::allowed);
+    EXPECT_EQ(verdict("::ffff:10.1.2.3"), Verdict::allowed);
+    EXPECT_EQ(verdict("fd12::1"), Verdict::allowed);
+    EXPECT_EQ(verdict("10.2.0.1"), Verdict::outside_cidr);
+    EXPECT_EQ(verdict("127.0.0.1"), Verdict::outside_cidr);
+    EXPECT_EQ(verdict("8.8.8.8"), Verdict::outside_cidr);
+    EXPECT_EQ(verdict("169.254.169.254"), Verdict::metadata) << "no list permits that";
+}
+
+TEST(Judge, ownListener_isALoop) {
+    struct Case {
+        std::string own, to;
+        bool loop; // with an interface of ours at that address
+    };
+    const std::vector<Case> cases{{"127.0.0.1", "127.0.0.1", true},
+                                  {"127.0.0.1", "::ffff:127.0.0.1", true},
+                                  {"127.0.0.1", "0.0.0.0", true},
+                                  {"127.0.0.1", "127.0.0.2", false},
+                                  {"127.0.0.1", "::1", false},
+                                  {"::1", "::1", true},
+                                  {"::1", "::", true},
+                                  {"10.0.0.5", "10.0.0.5", true},
+                                  {"10.0.0.5", "10.0.0.6", false},
+                                  {"10.0.0.5", "127.0.0.1", false},
+                                  {"0.0.0.0", "127.0.0.9", true},
+                                  {"0.0.0.0", "10.0.0.5", true},
+                                  {"0.0.0.0", "::ffff:10.0.0.5", true},
+                                  {"0.0.0.0", "::1", false},
+                                  {"::", "::1", true},
+                                  {"::", "10.0.0.5", true},
+                                  {"::", "fd00::5", true},
+                                  {"0.0.0.0", "8.8.8.8", true}};
+    for (const auto& [own, to, loop] : cases) {
+        const auto verdict = [&](std::uint16_t port) {
+            return judge(tcp::endpoint(make_address(to), port), with_own(own, 8080), everywhere);
+        };
+        EXPECT_EQ(verdict(8080), loop ? Verdict::own_listener : Verdict::allowed) << own << " " << to;
+        EXPECT_EQ(verdict(8081), Verdict::allowed) << own << " " << to;
+    }
+    EXPECT_EQ(judge({make_address("10.0.0.5"), 8080}, with_own("0.0.0.0", 8080), nowhere), Verdict::allowed);
+    EXPECT_EQ(judge({make_address("127.0.0.5"), 8080}, with_own("0.0.0.0", 8080), nowhere), Verdict::own_listener);
+}
+
+TEST(LocalAddress, isToldFromAForeignOne) {
+    EXPECT_TRUE(is_local_address(make_address("127.0.0.1")));
+    EXPECT_FALSE(is_local_address(make_address("192.0.2.1")));
+    EXPECT_FALSE(is_local_address(make_address("2001:db8::1")));
 }
 
 } // namespace

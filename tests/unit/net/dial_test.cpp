@@ -9,9 +9,11 @@
 #include <gtest/gtest.h>
 #include <openssl/ssl.h>
 
+#include <atomic>
 #include <chrono>
 #include <ostream>
 #include <string>
+#include <vector>
 
 namespace tollgate::net {
 
@@ -29,7 +31,7 @@ using test::start_coro;
 class DialTest : public testing::Test {
   protected:
     Target target(std::uint16_t port, std::string host = "127.0.0.1") const {
-        return Target{std::move(host), port, true, nullptr};
+        return Target{std::move(host), port, {.private_ranges = true}, nullptr};
     }
     DialFailure failure_of(const Target& to) {
         Dial dial(loop_.io, loop_.blocks, loop_.deadlines, loop_.resolver);
@@ -83,7 +85,7 @@ TEST_F(DialTest, privateAddress_needsPermission) {
     for (const std::string host : {"127.0.0.1", "::1", "::ffff:127.0.0.1", "localhost", "127.1", "0x7f.1", "2130706433",
                                    "0.0.0.0", "10.0.0.1"}) {
         Target to = target(listener.port(), host);
-        to.allow_private = false;
+        to.permission.private_ranges = false;
         EXPECT_EQ(failure_of(to), DialFailure::refused_address) << host;
     }
 }
@@ -92,6 +94,87 @@ TEST_F(DialTest, metadataAddress_isRefusedEvenIfPrivateIsAllowed) {
     for (const std::string host :
          {"169.254.169.254", "0xa9fea9fe", "::ffff:169.254.169.254", "64:ff9b::169.254.169.254"})
         EXPECT_EQ(failure_of(target(80, host)), DialFailure::refused_address) << host;
+}
+
+TEST_F(DialTest, metadataName_isRefusedUnseen) {
+    for (const std::string host : {"metadata.google.internal", "METADATA.google.internal.", "metadata"})
+        EXPECT_EQ(failure_of(target(80, host)), DialFailure::refused_address) << host;
+}
+
+TEST_F(DialTest, ownListener_isRefusedAndNotConnected) {
+    test::LoopbackListener listener(loop_);
+    auto accepted = start_coro(loop_.io, listener.accept());
+    for (const std::string bound : {"127.0.0.1", "0.0.0.0"}) {
+        for (const std::string host : {"127.0.0.1", "0.0.0.0", "localhost", "::ffff:127.0.0.1", "127.1"}) {
+            Target to = target(listener.port(), host);
+            to.permission.own =
+                std::make_shared<const OwnListeners>(OwnListeners{{asio::ip::make_address(bound), listener.port()}});
+            const DialFailure failure = failure_of(to);
+            // localhost may also be ::1, where nobody listens.
+            EXPECT_TRUE(failure == DialFailure::refused_address ||
+                        (host == "localhost" && failure == DialFailure::connect))
+                << bound << " " << host;
+        }
+    }
+    settle(loop_.io);
+    EXPECT_FALSE(accepted.done());
+    EXPECT_EQ(failure_of(target(listener.port())), DialFailure::none);
+    EXPECT_NE(accepted.get(), nullptr);
+}
+
+TEST_F(DialTest, cidr_isTheOnlyPlaceToGo) {
+    test::LoopbackListener listener(loop_);
+    Target to = target(listener.port());
+    to.permission.cidr = {config::parse_range("127.0.0.2/32").value()};
+    EXPECT_EQ(failure_of(to), DialFailure::refused_address);
+    to.permission.cidr.push_back(config::parse_range("127.0.0.1/32").value());
+    auto accepted = start_coro(loop_.io, listener.accept());
+    EXPECT_EQ(failure_of(to), DialFailure::none);
+    EXPECT_NE(accepted.get(), nullptr);
+}
+
+// F7, T25: every connect is checked, whatever the name was before.
+TEST_F(DialTest, nameThatTurnsToAnotherAddress_isCheckedAgain) {
+    test::LoopbackListener listener(loop_);
+    std::atomic<int> asked = 0;
+    std::vector<std::string> answers{"127.0.0.1", "127.0.0.2", "169.254.169.254", "127.0.0.1"};
+    std::atomic<Clock::rep> now{Clock::now().time_since_epoch().count()};
+    Resolver flipping(
+        [&](const std::string&) {
+            return Addresses{asio::ip::make_address(answers[static_cast<std::size_t>(asked++)])};
+        },
+        [&] { return TimePoint(Duration(now.load())); });
+    Target to = target(listener.port(), "rebinding.example");
+    to.permission.cidr = {config::parse_range("127.0.0.1/32").value()};
+    const auto next = [&] {
+        now += Duration(1h).count(); // so old that the name is asked for again
+        Dial dial(loop_.io, loop_.blocks, loop_.deadlines, flipping);
+        (void)run_coro(loop_.io, dial.run(to, Clock::now() + 10s));
+        return dial.failure();
+    };
+    auto first = start_coro(loop_.io, listener.accept());
+    EXPECT_EQ(next(), DialFailure::none);
+    EXPECT_NE(first.get(), nullptr);
+    auto second = start_coro(loop_.io, listener.accept());
+    EXPECT_EQ(next(), DialFailure::refused_address);
+    EXPECT_EQ(next(), DialFailure::refused_address);
+    settle(loop_.io);
+    EXPECT_FALSE(second.done()) << "nobody was connected to";
+    EXPECT_EQ(next(), DialFailure::none);
+    EXPECT_NE(second.get(), nullptr);
+    EXPECT_EQ(asked, 4);
+}
+
+TEST_F(DialTest, forbiddenAmongAllowed_isSkipped) {
+    test::LoopbackListener listener(loop_);
+    Resolver mixed([](const std::string&) {
+        return Addresses{asio::ip::make_address("169.254.169.254"), asio::ip::make_address("127.0.0.1")};
+    });
+    auto accepted = start_coro(loop_.io, listener.accept());
+    Dial dial(loop_.io, loop_.blocks, loop_.deadlines, mixed);
+    const Target to = target(listener.port(), "mixed.example");
+    EXPECT_NE(run_coro(loop_.io, dial.run(to, Clock::now() + 10s)), nullptr) << dial.detail();
+    EXPECT_NE(accepted.get(), nullptr);
 }
 
 TEST_F(DialTest, closedPort_isConnect) {

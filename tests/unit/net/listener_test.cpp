@@ -36,7 +36,7 @@ class ListenerTest : public testing::Test {
   protected:
     bool connects() {
         Dial dial(loop_.io, loop_.blocks, loop_.deadlines, loop_.resolver);
-        const Target to{"127.0.0.1", port_, true, nullptr};
+        const Target to{"127.0.0.1", port_, {.private_ranges = true}, nullptr};
         const ChannelPtr channel = test::run_coro(loop_.io, dial.run(to, Clock::now() + 10s));
         if (channel) kept_.push_back(channel);
         return channel != nullptr;

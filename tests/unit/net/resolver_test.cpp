@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -83,6 +85,100 @@ TEST(Resolver, manyThreadsAtOnce_areAllAnswered) {
     for (auto& thread : threads) thread.join();
     EXPECT_EQ(answered, 200);
     EXPECT_EQ(wrong_thread, 0);
+}
+
+// A name server that answers what the test says, when it says so.
+struct Names {
+    std::mutex mutex;
+    std::condition_variable changed;
+    Addresses answer;
+    bool held = false;
+    int asked = 0;
+    std::atomic<Clock::rep> now{Clock::now().time_since_epoch().count()};
+
+    Addresses look_up(const std::string&) {
+        std::unique_lock lock(mutex);
+        ++asked;
+        changed.notify_all();
+        changed.wait(lock, [this] { return !held; });
+        return answer;
+    }
+    void set(const char* text, bool hold = false) {
+        const std::lock_guard lock(mutex);
+        answer = text != nullptr ? Addresses{asio::ip::make_address(text)} : Addresses{};
+        held = hold;
+        changed.notify_all();
+    }
+    void await_asked(int times) {
+        std::unique_lock lock(mutex);
+        ASSERT_TRUE(changed.wait_for(lock, 20s, [&] { return asked >= times; })) << asked;
+    }
+    void pass(Duration time) { now += time.count(); }
+    Resolver::LookUp ask() {
+        return [this](const std::string& host) { return look_up(host); };
+    }
+    Resolver::Now clock() {
+        return [this] { return TimePoint(Duration(now.load())); };
+    }
+};
+
+struct NamesFixture {
+    asio::io_context io{1};
+    Names names;
+    Resolver resolver{names.ask(), names.clock()};
+    std::string resolved() {
+        const auto got = run_coro(io, resolver.resolve("name", soon()));
+        return got->empty() ? "" : got->front().to_string();
+    }
+    void until_resolved(const std::string& expected) {
+        const TimePoint limit = soon();
+        std::string got;
+        while ((got = resolved()) != expected && Clock::now() < limit) std::this_thread::yield();
+        EXPECT_EQ(got, expected);
+    }
+};
+
+TEST(ResolverInUse, refresh_holdsNobodyUp) {
+    NamesFixture f;
+    f.names.set("192.0.2.1");
+    EXPECT_EQ(f.resolved(), "192.0.2.1");
+    EXPECT_EQ(f.resolved(), "192.0.2.1");
+    EXPECT_EQ(f.names.asked, 1);
+    f.names.set("192.0.2.2", true); // the name server is slow
+    f.names.pass(30s);
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(f.resolved(), "192.0.2.1");
+    f.names.await_asked(2);
+    EXPECT_EQ(f.names.asked, 2) << "one look-up for all";
+    f.names.set("192.0.2.2");
+    f.until_resolved("192.0.2.2");
+}
+
+TEST(ResolverInUse, failure_leavesTheLastGoodAnswer) {
+    NamesFixture f;
+    f.names.set("192.0.2.1");
+    EXPECT_EQ(f.resolved(), "192.0.2.1");
+    f.names.set(nullptr);
+    f.names.pass(23h);
+    EXPECT_EQ(f.resolved(), "192.0.2.1") << "asked, failed, fell back";
+    EXPECT_EQ(f.names.asked, 2);
+    EXPECT_EQ(f.resolved(), "192.0.2.1");
+    EXPECT_EQ(f.names.asked, 2) << "not again within 5 s";
+    f.names.pass(1h);
+    EXPECT_EQ(f.resolved(), "");
+    f.names.set("192.0.2.9");
+    f.names.pass(5s);
+    EXPECT_EQ(f.resolved(), "192.0.2.9");
+}
+
+TEST(ResolverInUse, silentNameServer_holdsNobodyForLong) {
+    NamesFixture f;
+    f.names.set("192.0.2.1");
+    EXPECT_EQ(f.resolved(), "192.0.2.1");
+    f.names.set("192.0.2.2", true);
+    f.names.pass(1h);
+    EXPECT_EQ(f.resolved(), "192.0.2.1") << "the old answer, long before the deadline";
+    f.names.set("192.0.2.2");
+    f.until_resolved("192.0.2.2");
 }
 
 TEST(Resolver, destructionWithLookUpsRunning_waitsForThem) {

@@ -26,7 +26,7 @@ enum class Kind { tcp, tls };
 class TransportTest : public testing::TestWithParam<Kind> {
   protected:
     TransportTest() {
-        Target to{"localhost", listener_.port(), true, nullptr};
+        Target to{"localhost", listener_.port(), {.private_ranges = true}, nullptr};
         TlsContext server;
         if (GetParam() == Kind::tls) {
             server = server_context(identity_.cert_file(), identity_.key_file()).value();

@@ -168,8 +168,10 @@ TEST(CatalogProvider, lines_areReadyToSend) {
     EXPECT_EQ(providers[0]->host_line, "Host: p.example\r\n");
     EXPECT_EQ(providers[1]->host_line, "Host: q.example:8000\r\n");
     EXPECT_EQ(providers[2]->host_line, "Host: [::1]:8000\r\n");
-    EXPECT_TRUE(providers[2]->target.allow_private);
-    EXPECT_FALSE(providers[0]->target.allow_private);
+    EXPECT_TRUE(providers[2]->target.permission.private_ranges);
+    EXPECT_FALSE(providers[0]->target.permission.private_ranges);
+    ASSERT_TRUE(providers[0]->target.permission.own);
+    EXPECT_EQ(providers[0]->target.permission.own->front().port(), 8080) << "our own api listener";
     EXPECT_EQ(providers[0]->target.tls, nullptr);
     ASSERT_EQ(providers[0]->credential_lines.size(), 2U);
     EXPECT_EQ(providers[0]->credential_lines[1].reveal(),
