@@ -94,6 +94,7 @@ void bind_listen(const Value& root, Listen& out) {
         out.tls.emplace();
         take_text(root, "listen.tls.cert", out.tls->cert);
         take_text(root, "listen.tls.key", out.tls->key);
+        take_text(root, "listen.tls.client_ca", out.tls->client_ca);
     }
 }
 

@@ -178,6 +178,7 @@ void check_network(const Value& root, const Config& config, Sink& sink) {
     if (config.listen.tls) {
         check_file(root, "listen.tls.cert", config.listen.tls->cert, sink);
         check_file(root, "listen.tls.key", config.listen.tls->key, sink);
+        check_file(root, "listen.tls.client_ca", config.listen.tls->client_ca, sink);
     }
     check_redis(root, config, sink);
     const Value* const providers = root.find("providers");

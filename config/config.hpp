@@ -26,8 +26,9 @@ struct Endpoint {
 };
 
 struct TlsFiles {
-    std::string cert; // PEM chain
-    std::string key;  // PEM private key
+    std::string cert;      // PEM chain
+    std::string key;       // PEM private key
+    std::string client_ca; // PEM authorities of client certificates; empty: none is asked for
 };
 
 enum class HalfClose : std::uint8_t { gone, serve };

@@ -34,6 +34,8 @@ constexpr std::array kRows = {
     Row{"listen.tls", section, "", "", "Serves the api listener over TLS 1.2 and 1.3."},
     Row{"listen.tls.cert", text, "", "path", "PEM file with the certificate chain.", true},
     Row{"listen.tls.key", text, "", "path", "PEM file with the private key.", true},
+    Row{"listen.tls.client_ca", text, "", "path",
+        "PEM file with authorities; clients without a certificate from one of them are refused in the handshake."},
     Row{"listen.half_close", choice, "gone", "gone|serve",
         "What a client's half-close after a complete request means: it is gone, or it still waits for the answer."},
     Row{"listen.max_connections", integer, "10000", "1..1M", "Connections on the api listener, all workers together."},
@@ -202,7 +204,6 @@ constexpr std::array kLater = {
     LaterKey{"providers.*.on_disconnect", "draining after a client left"},
     LaterKey{"cache.buckets", "cache buckets"},
     LaterKey{"flights", "settings of shared calls"},
-    LaterKey{"listen.tls.client_ca", "client certificates"},
 };
 
 constexpr std::array kRules = {

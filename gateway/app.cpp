@@ -22,17 +22,23 @@ namespace {
 
 using metrics::Family;
 
-// Core dumps hold keys; descriptors are what limits connections; a closed pipe is an error code, not a death.
+// Core dumps hold keys; a closed pipe is an error code, not a death.
 void prepare_process() {
     ::signal(SIGPIPE, SIG_IGN);
     ::prctl(PR_SET_DUMPABLE, 0);
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
-    rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
-        files.rlim_cur = files.rlim_max;
-        ::setrlimit(RLIMIT_NOFILE, &files);
-    }
+}
+
+// Connections that cannot have their descriptors are refused at the door instead of failing later.
+config::Config capped(config::Config config, const net::DescriptorBudget& descriptors) {
+    if (config.listen.max_connections <= descriptors.clients) return config;
+    log::warning("listen.max_connections is lowered to what the limit on open files allows",
+                 {{"max_connections", std::to_string(config.listen.max_connections)},
+                  {"effective", std::to_string(descriptors.clients)},
+                  {"open_files", std::to_string(descriptors.limit)}});
+    config.listen.max_connections = descriptors.clients;
+    return config;
 }
 
 exchange::DerivedKeys derive(const Secret& master) {
@@ -81,14 +87,16 @@ void register_sources(exchange::Shared& shared) {
 // The main thread: signals, the ops listeners, reloads, the drain.
 class Main {
   public:
-    Main(config::Config config, std::vector<policy::StoredKey> stored, exchange::Shared& shared)
-        : running_(config), started_(std::move(config)), stored_(std::move(stored)), shared_(shared), ops_(io_, shared),
-          signals_(io_, SIGTERM, SIGINT), reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_) {}
+    Main(config::Config config, std::vector<policy::StoredKey> stored, exchange::Shared& shared,
+         const net::DescriptorBudget& descriptors)
+        : running_(config), started_(std::move(config)), stored_(std::move(stored)), shared_(shared),
+          descriptors_(descriptors), ops_(io_, shared), signals_(io_, SIGTERM, SIGINT),
+          reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_) {}
 
     std::expected<void, std::string> start() {
-        auto compiled = compile(running_, stored_, shared_);
+        auto compiled = compile(capped(running_, descriptors_), stored_, shared_);
         if (!compiled) return std::unexpected(compiled.error());
-        announce(*compiled->snapshot, shared_.registry);
+        announce(*compiled, shared_.registry);
         use_limits(compiled->snapshot->config);
         note_reload(true);
         if (auto ok = listen_ops(); !ok) return ok;
@@ -194,12 +202,12 @@ class Main {
         next.listen.api = started_.listen.api; // the listeners that are, not those of the next start
         next.listen.metrics = started_.listen.metrics;
         next.listen.admin = started_.listen.admin;
-        auto compiled = compile(std::move(next), stored_, shared_);
+        auto compiled = compile(capped(std::move(next), descriptors_), stored_, shared_);
         if (!compiled) {
             log::error("the configuration was not reloaded; the running one stays", {{"error", compiled.error()}});
             return false;
         }
-        announce(*compiled->snapshot, shared_.registry);
+        announce(*compiled, shared_.registry);
         use_limits(compiled->snapshot->config);
         for (auto& worker : workers_) worker->use(compiled->snapshot, compiled->tls);
         running_ = std::move(*loaded.config);
@@ -266,6 +274,7 @@ class Main {
     const config::Config started_; // what listeners, store and Redis still are, whatever was reloaded since
     const std::vector<policy::StoredKey> stored_;
     exchange::Shared& shared_;
+    const net::DescriptorBudget descriptors_;
     exchange::OpsServer ops_;
     metrics::Shard ops_shard_ = shared_.registry.make_shard();
     asio::signal_set signals_;
@@ -280,6 +289,7 @@ class Main {
 
 int run_gateway(config::Config config) {
     prepare_process();
+    const net::DescriptorBudget descriptors = net::descriptor_budget(net::raise_descriptor_limit());
     if (auto proven = net::verify_self_test(); !proven) return refuse("TLS verification is broken: " + proven.error());
     auto store = policy::Store::open(config.store_path, config.master_secret);
     if (!store) return refuse(store.error());
@@ -289,10 +299,10 @@ int run_gateway(config::Config config) {
         metrics::Registry registry;
         metrics::LogSink access_log(config.access_log.path);
         exchange::ObjectStore objects(**store);
-        exchange::Shared shared(config, derive((*store)->master()), objects, access_log, registry);
+        exchange::Shared shared(config, derive((*store)->master()), objects, access_log, registry, descriptors);
         shared.pseudonym = make_pseudonym();
         register_sources(shared);
-        Main main(std::move(config), std::move(*stored), shared);
+        Main main(std::move(config), std::move(*stored), shared, descriptors);
         if (auto started = main.start(); !started) {
             main.abandon();
             return refuse(started.error());

@@ -52,7 +52,8 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
     auto catalog = upstream::Catalog::build(config);
     if (!catalog) return std::unexpected(catalog.error());
     if (config.listen.tls) {
-        auto context = net::server_context(config.listen.tls->cert, config.listen.tls->key);
+        auto context =
+            net::server_context(config.listen.tls->cert, config.listen.tls->key, config.listen.tls->client_ca);
         if (!context) return std::unexpected(context.error());
         out.tls = std::move(*context);
     }
@@ -67,8 +68,14 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
     return out;
 }
 
-void announce(const exchange::Snapshot& snapshot, metrics::Registry& registry) {
+void announce(const Compiled& compiled, metrics::Registry& registry) {
     using metrics::Family;
+    const exchange::Snapshot& snapshot = *compiled.snapshot;
+    const auto end = compiled.tls ? net::certificate_end(compiled.tls) : std::nullopt;
+    if (end) {
+        registry.gauge_source(Family::tls_certificate_not_after_timestamp_seconds, {"api"},
+                              [end] { return static_cast<double>(*end); });
+    }
     metrics::register_vocabulary(registry, *snapshot.vocabulary);
     registry.set_info(Family::config_info, {{snapshot.config.hash}});
     double disabled = 0;

@@ -20,7 +20,7 @@ struct Compiled {
 compile(config::Config config, const std::vector<policy::StoredKey>& stored, exchange::Shared& shared);
 
 // Metric series and info rows of a snapshot that is about to be used.
-void announce(const exchange::Snapshot& snapshot, metrics::Registry& registry);
+void announce(const Compiled& compiled, metrics::Registry& registry);
 
 // Names of changed settings that only a restart can apply.
 [[nodiscard]] std::vector<std::string> needs_restart(const config::Config& running, const config::Config& loaded);

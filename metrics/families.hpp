@@ -61,6 +61,7 @@ enum class Family : std::uint16_t {
     listener_connections,
     listener_accepts_total,
     tls_handshakes_total,
+    tls_certificate_not_after_timestamp_seconds,
     store_requests_total,
     store_duration_seconds,
     log_messages_total,

@@ -194,7 +194,8 @@ void register_process(Registry& registry) {
         (void)registry.counter(Family::listener_accepts_total, {"api", result});
     for (const auto state : {"none", "trim", "no_keep_alive", "shed"})
         (void)registry.gauge(Family::overload_state, {state});
-    for (const auto result : {"ok", "error"}) (void)registry.counter(Family::tls_handshakes_total, {"api", result});
+    for (const auto result : {"ok", "error", "refused"})
+        (void)registry.counter(Family::tls_handshakes_total, {"api", result});
     for (const auto op : {"get", "set"}) {
         for (const auto result : {"ok", "error", "timeout"}) {
             (void)registry.counter(Family::store_requests_total, {"redis", op, result});

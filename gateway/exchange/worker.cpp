@@ -54,6 +54,11 @@ Worker::Worker(Shared& shared, SnapshotPtr snapshot, net::TlsContext tls)
       listener_(
           io_, [this](net::TcpSocket socket, std::string address) { accepted(std::move(socket), std::move(address)); }),
       timer_(io_), counters_(shared.registry) {
+    // Who waits for nothing gives its descriptor to who does (F61).
+    listener_.on_exhausted([this] {
+        state_->deadlines.expire_clock(kKeepAlive);
+        state_->pool.close_all();
+    });
     state_->date_line = date_line(WallClock::now());
 }
 
@@ -147,6 +152,11 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
 Task<net::ChannelPtr> Worker::secure(net::TcpSocket socket) {
     if (!tls_)
         co_return std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), state_->blocks, state_->deadlines);
+    const auto slot = state_->shared.handshakes.take();
+    if (!slot) {
+        state_->metrics.shard().add(counters_.tls_refused);
+        co_return nullptr;
+    }
     HandshakeGuard guard(state_->deadlines);
     auto handshake = co_await net::tls_accept(std::move(socket), tls_, &guard.running);
     state_->metrics.shard().add(handshake.transport ? counters_.tls_ok : counters_.tls_failed);

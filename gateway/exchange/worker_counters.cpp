@@ -12,6 +12,7 @@ WorkerCounters::WorkerCounters(metrics::Registry& registry)
       refused_source(registry.counter(Family::listener_accepts_total, {"api", "refused_address"})),
       tls_ok(registry.counter(Family::tls_handshakes_total, {"api", "ok"})),
       tls_failed(registry.counter(Family::tls_handshakes_total, {"api", "error"})),
+      tls_refused(registry.counter(Family::tls_handshakes_total, {"api", "refused"})),
       connections(registry.gauge(Family::listener_connections, {"api", "active"})),
       loop_lag(registry.histogram(Family::event_loop_lag_seconds, {})),
       memory_hits_(registry.counter(Family::cache_lookups_total, {"memory", "hit"})),

@@ -14,7 +14,7 @@ struct WorkerCounters {
     // Adds what happened since the last call. `redis` is null without Redis.
     void publish(metrics::Shard& shard, const cache::StoreStats& store, const redis::ClientStats* redis);
 
-    metrics::Counter accepted, refused, refused_source, tls_ok, tls_failed;
+    metrics::Counter accepted, refused, refused_source, tls_ok, tls_failed, tls_refused;
     metrics::Gauge connections;
     metrics::Histogram loop_lag;
 

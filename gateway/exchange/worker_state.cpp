@@ -19,8 +19,8 @@ std::uint32_t seed() {
 } // namespace
 
 WorkerState::WorkerState(asio::io_context& context, Shared& process, SnapshotPtr initial)
-    : io(context), shared(process), snapshot(std::move(initial)), cache_mac(process.keys.cache_mac), random(seed()),
-      metrics(process.registry, process.registry.make_shard()),
+    : io(context), shared(process), snapshot(std::move(initial)), pool(process.idle_upstream),
+      cache_mac(process.keys.cache_mac), random(seed()), metrics(process.registry, process.registry.make_shard()),
       streams_open(process.registry.gauge(metrics::Family::streams_open, {})),
       limit_check(process.registry.histogram(metrics::Family::limit_check_duration_seconds, {})),
       memory_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"memory"})),

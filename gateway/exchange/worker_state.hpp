@@ -11,6 +11,8 @@
 #include "gateway/base/request_id.hpp"
 #include "gateway/exchange/object_store.hpp"
 #include "gateway/exchange/overload.hpp"
+#include "gateway/net/descriptors.hpp"
+#include "gateway/net/permits.hpp"
 #include "gateway/net/resolver.hpp"
 #include "gateway/net/sources.hpp"
 #include "gateway/upstream/attempt.hpp"
@@ -45,12 +47,16 @@ struct DerivedKeys {
     crypto::Digest cache_seal;
 };
 
+// A TLS handshake costs a millisecond of a core and up to 100 KB; beyond this many at once (reliability §5.7, T30)
+// connections are closed unanswered.
+inline constexpr unsigned kMaxHandshakes = 1024;
+
 // Thread-safe services; they outlive the workers.
 struct Shared {
     Shared(const config::Config& config, DerivedKeys derived, ObjectStore& object_store, metrics::LogSink& sink,
-           metrics::Registry& metrics_registry)
-        : keys(derived), cache(config.cache.memory), objects(object_store), access_log(sink),
-          registry(metrics_registry) {}
+           metrics::Registry& metrics_registry, const net::DescriptorBudget& descriptors)
+        : keys(derived), cache(config.cache.memory), idle_upstream(descriptors.idle_upstream), objects(object_store),
+          access_log(sink), registry(metrics_registry) {}
 
     DerivedKeys keys;
     policy::Limiter limiter;
@@ -58,6 +64,8 @@ struct Shared {
     net::Resolver resolver;
     net::Sources sources; // of the connections on the api listener
     policy::FailedKeys failed_keys;
+    net::Permits handshakes{kMaxHandshakes};
+    net::Permits idle_upstream;
     ObjectStore& objects;
     metrics::LogSink& access_log;
     metrics::Registry& registry;

@@ -7,8 +7,8 @@
 namespace tollgate::net {
 
 std::string_view to_string(DialFailure failure) noexcept {
-    static constexpr std::array<std::string_view, 7> kWords{"none", "resolve", "refused_address", "connect",
-                                                            "tls",  "timeout", "aborted"};
+    static constexpr std::array<std::string_view, 8> kWords{"none", "resolve", "refused_address", "connect",
+                                                            "tls",  "timeout", "aborted",         "descriptors"};
     return kWords[static_cast<std::size_t>(failure)];
 }
 
@@ -51,6 +51,10 @@ Task<bool> Dial::connect(TcpSocket& socket, const Target& target, const Addresse
         if (!error && failure_ == DialFailure::none) co_return true;
         if (error) detail_ = error.message();
         if (failure_ != DialFailure::none) co_return false;
+        if (error == asio::error::no_descriptors) {
+            fail(DialFailure::descriptors);
+            co_return false;
+        }
     }
     fail(any_allowed ? DialFailure::connect : DialFailure::refused_address);
     co_return false;

@@ -19,7 +19,7 @@ struct Target {
     std::shared_ptr<asio::ssl::context> tls{}; // null: clear text
 };
 
-enum class DialFailure : std::uint8_t { none, resolve, refused_address, connect, tls, timeout, aborted };
+enum class DialFailure : std::uint8_t { none, resolve, refused_address, connect, tls, timeout, aborted, descriptors };
 [[nodiscard]] std::string_view to_string(DialFailure failure) noexcept;
 
 struct DialTimes {

@@ -1,6 +1,7 @@
 #include "gateway/net/listener.hpp"
 
 #include "gateway/base/log.hpp"
+#include "gateway/base/time.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -13,6 +14,7 @@ using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 using ReusePort = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 constexpr auto kBackOff = std::chrono::milliseconds(100); // B19: an exhausted accept completes at once, forever
+constexpr auto kWarnEvery = std::chrono::seconds(10);
 constexpr int kBacklog = 4096;
 
 std::expected<void, std::string> bind_to(Acceptor& acceptor, const std::string& host, std::uint16_t port, bool shared) {
@@ -36,7 +38,18 @@ struct Listener::State {
     Acceptor acceptor;
     SteadyTimer timer;
     OnAccept on_accept;
+    std::function<void()> make_room;
+    TimePoint warned{};
     bool closed = false;
+
+    // Ten times a second for as long as it lasts would fill the disk.
+    void warn(const ErrorCode& error) {
+        const TimePoint now = Clock::now();
+        if (now - warned < kWarnEvery) return;
+        warned = now;
+        log::warning("accepting connections failed; it is tried again ten times a second",
+                     {{"error", error.message()}});
+    }
 };
 
 std::expected<void, std::string> probe_endpoint(const std::string& host, std::uint16_t port) {
@@ -50,6 +63,10 @@ Listener::Listener(asio::io_context& io, OnAccept on_accept)
 
 std::expected<void, std::string> Listener::open(const std::string& host, std::uint16_t port, bool shared) {
     return bind_to(state_->acceptor, host, port, shared);
+}
+
+void Listener::on_exhausted(std::function<void()> make_room) {
+    state_->make_room = std::move(make_room);
 }
 
 void Listener::start() {
@@ -86,7 +103,8 @@ Task<void> Listener::accept_loop(std::shared_ptr<State> state) {
             continue;
         }
         if (error == asio::error::connection_aborted) continue;
-        log::warning("accepting a connection failed", {{"error", error.message()}});
+        state->warn(error);
+        if (state->make_room) state->make_room();
         state->timer.expires_after(kBackOff);
         co_await state->timer.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, error));
     }

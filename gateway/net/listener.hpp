@@ -30,6 +30,8 @@ class Listener {
 
     // `shared`: several listeners of this process bind the same port.
     [[nodiscard]] std::expected<void, std::string> open(const std::string& host, std::uint16_t port, bool shared);
+    // Called each time accepting failed because descriptors or memory ran out: to be closed is what can be spared.
+    void on_exhausted(std::function<void()> make_room);
     void start(); // accepts until close()
     void close();
 

@@ -97,6 +97,12 @@ class Tls final : public Transport, public Abortable {
         stream_.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
     }
 
+    // Messages that move nothing but make us work: a peer that sends many is ended (case 248).
+    void limit_useless_messages() {
+        SSL_set_msg_callback(stream_.native_handle(), count_useless);
+        SSL_set_msg_callback_arg(stream_.native_handle(), this);
+    }
+
     using Stream = asio::ssl::stream<TcpSocket>;
     Stream& stream() { return stream_; }
 
@@ -139,13 +145,27 @@ class Tls final : public Transport, public Abortable {
     int native_handle() noexcept override { return stream_.next_layer().native_handle(); }
 
   private:
+    static void count_useless(int written, int, int type, const void* data, std::size_t size, SSL*, void* self) {
+        const auto* const octets = static_cast<const unsigned char*>(data);
+        const bool key_update =
+            written == 0 && type == SSL3_RT_HANDSHAKE && size > 0 && octets[0] == SSL3_MT_KEY_UPDATE;
+        const bool renegotiation =
+            written != 0 && type == SSL3_RT_ALERT && size > 1 && octets[1] == SSL_AD_NO_RENEGOTIATION;
+        if (!key_update && !renegotiation) return;
+        auto* const tls = static_cast<Tls*>(self);
+        if (++tls->useless_ > kMaxUseless) tls->close(); // the engine finds the socket closed and ends with an error
+    }
+
+    static constexpr unsigned kMaxUseless = 32;
     std::shared_ptr<asio::ssl::context> context_;
     Stream stream_;
     std::string record_;
+    unsigned useless_ = 0;
 };
 
 Task<TlsHandshake> handshake(std::unique_ptr<Tls> tls, asio::ssl::stream_base::handshake_type side, Abortable** slot) {
     TlsHandshake result;
+    tls->limit_useless_messages();
     *slot = tls.get();
     co_await tls->stream().async_handshake(side, into(result.error));
     *slot = nullptr;

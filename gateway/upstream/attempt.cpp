@@ -81,31 +81,49 @@ Task<bool> Attempt::open(const Limits& limits) {
         reused_ = true;
         co_return true;
     }
+    const TimePoint deadline = Clock::now() + limits.timeouts.connect;
+    auto failure = co_await connect(deadline);
+    if (failure == net::DialFailure::descriptors) {
+        around_.pool.close_all(); // who waits for nothing gives its descriptor to who does (F61)
+        failure = co_await connect(deadline);
+    }
+    if (aborted_) co_return fail_connection("connecting");
+    if (channel_) co_return true;
+    co_return unreachable(failure, limits);
+}
+
+Task<net::DialFailure> Attempt::connect(TimePoint deadline) {
     net::Dial dial(around_.io, around_.blocks, around_.deadlines, around_.resolver);
     dial_ = &dial;
-    channel_ = co_await dial.run(provider_.target, Clock::now() + limits.timeouts.connect);
+    channel_ = co_await dial.run(provider_.target, deadline);
     dial_ = nullptr;
-    if (aborted_) co_return fail_connection("connecting");
-    if (channel_) {
+    if (channel_)
         dial_times_ = dial.times();
-        co_return true;
+    else if (!aborted_)
+        log_unreachable(provider_, dial);
+    co_return dial.failure();
+}
+
+bool Attempt::unreachable(net::DialFailure failure, const Limits& limits) {
+    if (failure == net::DialFailure::timeout) {
+        return fail(ErrorType::provider_timeout, 504,
+                    fmt::format("Provider \"{}\" could not be reached: the connect timeout of {} ms ran out.",
+                                provider_.name, limits.timeouts.connect.count()));
     }
-    log_unreachable(provider_, dial);
-    if (dial.failure() == net::DialFailure::timeout) {
-        co_return fail(ErrorType::provider_timeout, 504,
-                       fmt::format("Provider \"{}\" could not be reached: the connect timeout of {} ms ran out.",
-                                   provider_.name, limits.timeouts.connect.count()));
-    }
-    if (dial.failure() == net::DialFailure::refused_address) {
+    if (failure == net::DialFailure::refused_address) {
         fail(ErrorType::provider_connection_failed, 502,
              fmt::format("Provider \"{}\" is not called: its address is one that must not be connected to.",
                          provider_.name));
         error_.code = "upstream_address_forbidden";
-        co_return false;
+        return false;
     }
-    co_return fail(
-        ErrorType::provider_connection_failed, 502,
-        fmt::format("Provider \"{}\" could not be reached ({}).", provider_.name, net::to_string(dial.failure())));
+    if (failure == net::DialFailure::descriptors) {
+        return fail(ErrorType::gateway_overloaded, 503,
+                    fmt::format("Provider \"{}\" could not be called: the gateway has no file descriptor left.",
+                                provider_.name));
+    }
+    return fail(ErrorType::provider_connection_failed, 502,
+                fmt::format("Provider \"{}\" could not be reached ({}).", provider_.name, net::to_string(failure)));
 }
 
 Task<bool> Attempt::write(net::Gather pieces) {

@@ -78,6 +78,8 @@ class Attempt {
 
   private:
     Task<bool> open(const Limits& limits);
+    Task<net::DialFailure> connect(TimePoint deadline);
+    bool unreachable(net::DialFailure failure, const Limits& limits);
     Task<bool> send(std::string_view head, const Payload& payload);
     Task<bool> send_segment(const Payload::Segment& segment);
     Task<bool> write(net::Gather pieces);

@@ -5,8 +5,8 @@
 namespace tollgate::upstream {
 
 struct Pool::Idle final : net::PeerWatcher {
-    Idle(Pool& owner, std::string key_text, net::ChannelPtr held)
-        : pool(owner), key(std::move(key_text)), channel(std::move(held)) {}
+    Idle(Pool& owner, std::string key_text, net::ChannelPtr held, net::Permits::Lease lease)
+        : pool(owner), key(std::move(key_text)), channel(std::move(held)), permit(std::move(lease)) {}
 
     void on_peer_gone() override {
         channel->close();
@@ -16,9 +16,10 @@ struct Pool::Idle final : net::PeerWatcher {
     Pool& pool;
     std::string key;
     net::ChannelPtr channel;
+    net::Permits::Lease permit;
 };
 
-Pool::Pool() = default;
+Pool::Pool(net::Permits& permits) : permits_(permits) {}
 
 Pool::~Pool() {
     close_all();
@@ -41,12 +42,14 @@ net::ChannelPtr Pool::take(const std::string& key) {
 
 void Pool::put(const std::string& key, net::ChannelPtr channel) {
     Stack& stack = idle_[key];
-    if (channel->closed() || channel->gone() != net::Gone::no || !channel->data().empty() || stack.size() >= kMaxIdle) {
+    const bool usable = !channel->closed() && channel->gone() == net::Gone::no && channel->data().empty();
+    auto permit = usable && stack.size() < kMaxIdle ? permits_.take() : net::Permits::Lease();
+    if (!permit) {
         channel->close();
         return;
     }
     channel->expire_hard_at(channel->now() + kIdleLife, "idle");
-    stack.push_back(std::make_unique<Idle>(*this, key, channel));
+    stack.push_back(std::make_unique<Idle>(*this, key, channel, std::move(permit)));
     channel->watch(stack.back().get());
 }
 

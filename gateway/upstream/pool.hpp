@@ -3,6 +3,7 @@
 #pragma once
 
 #include "gateway/net/channel.hpp"
+#include "gateway/net/permits.hpp"
 
 #include <cstdint>
 #include <list>
@@ -18,7 +19,8 @@ class Pool {
     static constexpr std::size_t kMaxIdle = 512;                // per provider
     static constexpr auto kIdleLife = std::chrono::seconds(30); // below what providers allow, so that we close first
 
-    Pool();
+    // `permits` bounds the idle connections of all pools together and outlives them.
+    explicit Pool(net::Permits& permits);
     ~Pool();
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
@@ -34,6 +36,7 @@ class Pool {
     using Stack = std::vector<std::unique_ptr<Idle>>;
     void forget(const std::string& key, const Idle* which);
 
+    net::Permits& permits_;
     std::unordered_map<std::string, Stack> idle_;
 };
 

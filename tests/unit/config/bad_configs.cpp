@@ -172,8 +172,6 @@ std::vector<BadConfig> later_cases() {
          "limits on concurrency"},
         {"cache_buckets", with("cache: { buckets: 4 }\n"), "E0114", 6, 10, "cache buckets"},
         {"flights", with("flights: { linger: 10s }\n"), "E0114", 6, 1, "shared calls"},
-        {"client_ca", with("listen: { tls: { cert: /dev/null, key: /dev/null, client_ca: /dev/null } }\n"), "E0114", 6,
-         51, "client certificates"},
         {"log_format", with("access_log: { format: apache }\n"), "E0114", 6, 23, "not enforced by this version"},
     };
 }
@@ -268,6 +266,8 @@ std::vector<BadConfig> network_cases() {
         {"redis_port", with("redis: { url: \"redis://h:0\" }" + fleet), "E0222", 6, 15, "port"},
         {"tls_file_missing", with("listen: { tls: { cert: /nope/c.pem, key: /dev/null } }\n"), "E0223", 6, 24,
          "/nope/c.pem"},
+        {"client_ca_missing", with("listen: { tls: { cert: /dev/null, key: /dev/null, client_ca: /nope/ca.pem } }\n"),
+         "E0223", 6, 62, "/nope/ca.pem"},
         {"ca_file_missing", url("https://a.example", ", ca_file: /nope/ca.pem"), "E0223", 3, 70, "/nope/ca.pem"},
         {"provider_key_with_space", provider("{ base_url: \"https://a.example\", api_keys: [ \"${env:SPACED}\" ] }"),
          "E0110", 3, 51, "header"},

@@ -71,43 +71,44 @@ TEST(GoodConfig, example_file_loads_cleanly) {
 // Every field set to something that is not its default, so that a field nobody binds is noticed.
 TEST(GoodConfig, every_key_reaches_its_field) {
     const std::string hash(64, 'A');
-    const Config config =
-        loaded("version: 1\n"
-               "listen: { api: \"[::1]:1\", metrics: \"0.0.0.0:2\", admin: \"127.0.0.2:3\", workers: 3,\n"
-               "  tls: { cert: /dev/null, key: /dev/zero }, half_close: serve, max_connections: 7,\n"
-               "  connections_per_address: 5, trusted_proxies: [ 10.0.0.0/8, \"fd00::1\" ],\n"
-               "  limits: { request_line: 1KiB, field: 2KiB, head: 3KiB, fields: 11, head_time: 1s, keep_alive: 2s,\n"
-               "    body_idle: 3s, body_rate: 5, write_stall: 6s, requests: 12, age: 7s, failed_keys: 13 } }\n"
-               "overload: { memory: 32MiB, loop_lag: 20ms }\n"
-               "store: { path: /var/x }\n"
-               "redis: { url: \"redis://u:pw@r:1/2\", mode: single, prefix: \"x:\", timeout: 9ms, use: [ cache ] }\n"
-               "secrets: { master: \"${env:MASTER}\" }\n"
-               "providers:\n"
-               "  p: { kind: openai, base_url: \"https://a.example:444/b/\", api_keys: [ k1, k2 ], private: true,\n"
-               "       cidr: [ 10.1.0.0/16, \"fd12:3456::/32\" ],\n"
-               "       ca_file: /dev/null, organization: o, project: pr, default_for: [ files, stored ] }\n"
-               "models:\n"
-               "  m: { aliases: [ a ], upstreams: [ { provider: p, model: x, weight: 2, order: 3, via: chat } ],\n"
-               "       timeouts: { connect: 1s, first_token: 2s, idle: 3s, total: 4s },\n"
-               "       cache: { enabled: true, ttl: 5s, sampled: false } }\n"
-               "orgs: { o: { limits: { rpm: 9, burst: 8 } } }\n"
-               "teams: { t: { org: o, models: [ m ], limits: { rpm: 7, burst: 6 }, contact: \"c\",\n"
-               "       cache: { enabled: false, ttl: 6s, sampled: true } } }\n"
-               "keys: [ { id: k, alias: \"al\", team: t, sha256: " +
-               hash +
-               ", models: [ m ], routes: [ batches ],\n"
-               "       limits: { rpm: 5, burst: 4 }, cache: { enabled: true, ttl: 7s, sampled: false },\n"
-               "       expires: 2030-01-01T00:00:01Z, disabled: true } ]\n"
-               "cache: { enabled: true, ttl: 8s, memory: 2MiB, max_entry: 2KiB, scope: org, sampled: false }\n"
-               "body: { json: 2KiB, multipart: 3KiB, held: 4MiB }\n"
-               "drain: { delay: 1s, timeout: 2s }\n"
-               "access_log: { path: \"off\", format: json }\n");
+    const Config config = loaded(
+        "version: 1\n"
+        "listen: { api: \"[::1]:1\", metrics: \"0.0.0.0:2\", admin: \"127.0.0.2:3\", workers: 3,\n"
+        "  tls: { cert: /dev/null, key: /dev/zero, client_ca: /dev/full }, half_close: serve, max_connections: 7,\n"
+        "  connections_per_address: 5, trusted_proxies: [ 10.0.0.0/8, \"fd00::1\" ],\n"
+        "  limits: { request_line: 1KiB, field: 2KiB, head: 3KiB, fields: 11, head_time: 1s, keep_alive: 2s,\n"
+        "    body_idle: 3s, body_rate: 5, write_stall: 6s, requests: 12, age: 7s, failed_keys: 13 } }\n"
+        "overload: { memory: 32MiB, loop_lag: 20ms }\n"
+        "store: { path: /var/x }\n"
+        "redis: { url: \"redis://u:pw@r:1/2\", mode: single, prefix: \"x:\", timeout: 9ms, use: [ cache ] }\n"
+        "secrets: { master: \"${env:MASTER}\" }\n"
+        "providers:\n"
+        "  p: { kind: openai, base_url: \"https://a.example:444/b/\", api_keys: [ k1, k2 ], private: true,\n"
+        "       cidr: [ 10.1.0.0/16, \"fd12:3456::/32\" ],\n"
+        "       ca_file: /dev/null, organization: o, project: pr, default_for: [ files, stored ] }\n"
+        "models:\n"
+        "  m: { aliases: [ a ], upstreams: [ { provider: p, model: x, weight: 2, order: 3, via: chat } ],\n"
+        "       timeouts: { connect: 1s, first_token: 2s, idle: 3s, total: 4s },\n"
+        "       cache: { enabled: true, ttl: 5s, sampled: false } }\n"
+        "orgs: { o: { limits: { rpm: 9, burst: 8 } } }\n"
+        "teams: { t: { org: o, models: [ m ], limits: { rpm: 7, burst: 6 }, contact: \"c\",\n"
+        "       cache: { enabled: false, ttl: 6s, sampled: true } } }\n"
+        "keys: [ { id: k, alias: \"al\", team: t, sha256: " +
+        hash +
+        ", models: [ m ], routes: [ batches ],\n"
+        "       limits: { rpm: 5, burst: 4 }, cache: { enabled: true, ttl: 7s, sampled: false },\n"
+        "       expires: 2030-01-01T00:00:01Z, disabled: true } ]\n"
+        "cache: { enabled: true, ttl: 8s, memory: 2MiB, max_entry: 2KiB, scope: org, sampled: false }\n"
+        "body: { json: 2KiB, multipart: 3KiB, held: 4MiB }\n"
+        "drain: { delay: 1s, timeout: 2s }\n"
+        "access_log: { path: \"off\", format: json }\n");
     EXPECT_EQ(config.listen.api.host, "::1");
     EXPECT_EQ(config.listen.metrics->port, 2);
     EXPECT_EQ(config.listen.admin->host, "127.0.0.2");
     EXPECT_EQ(config.listen.workers, 3U);
     EXPECT_EQ(config.listen.tls->cert, "/dev/null");
     EXPECT_EQ(config.listen.tls->key, "/dev/zero");
+    EXPECT_EQ(config.listen.tls->client_ca, "/dev/full");
     EXPECT_EQ(config.listen.half_close, HalfClose::serve);
     EXPECT_EQ(config.listen.max_connections, 7U);
     EXPECT_EQ(config.listen.connections_per_address, 5U);

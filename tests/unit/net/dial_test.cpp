@@ -305,7 +305,7 @@ TEST(DialFailure, everyKind_hasAWord) {
          {std::pair(DialFailure::none, "none"), std::pair(DialFailure::resolve, "resolve"),
           std::pair(DialFailure::refused_address, "refused_address"), std::pair(DialFailure::connect, "connect"),
           std::pair(DialFailure::tls, "tls"), std::pair(DialFailure::timeout, "timeout"),
-          std::pair(DialFailure::aborted, "aborted")})
+          std::pair(DialFailure::aborted, "aborted"), std::pair(DialFailure::descriptors, "descriptors")})
         EXPECT_EQ(to_string(failure), word);
 }
 

@@ -65,7 +65,8 @@ class AttemptTest : public testing::Test {
     net::BlockPool blocks_;
     DeadlineList deadlines_;
     net::Resolver resolver_;
-    Pool pool_;
+    net::Permits permits_{1000};
+    Pool pool_{permits_};
     std::shared_ptr<test::FakePeer> peer_ = std::make_shared<test::FakePeer>(io_);
     Provider provider_;
     Payload payload_;

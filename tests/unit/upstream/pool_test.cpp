@@ -46,7 +46,8 @@ class PoolTest : public testing::Test {
     asio::io_context io_{1};
     net::BlockPool blocks_;
     DeadlineList deadlines_;
-    Pool pool_;
+    net::Permits permits_{1000};
+    Pool pool_{permits_};
     std::vector<std::weak_ptr<net::Channel>> opened_;
 };
 
