@@ -90,12 +90,13 @@ std::optional<Address> parse_address(std::string_view text) {
 }
 
 bool disguised_address(std::string_view host) noexcept {
-    if (host.ends_with('.')) host.remove_suffix(1);
+    const bool rooted = host.ends_with('.'); // makes even a plain quad a name
+    if (rooted) host.remove_suffix(1);
     const std::string_view last = host.substr(host.rfind('.') + 1);
     if (last.empty()) return false;
     const bool digits = last.find_first_not_of("0123456789") == std::string_view::npos;
     const bool hex = last.starts_with("0x") || last.starts_with("0X");
-    return (digits || hex) && !parse_address(host);
+    return (digits || hex) && (rooted || !parse_address(host));
 }
 
 Reach reach_of(const Address& address) noexcept {

@@ -105,8 +105,8 @@ TEST(AddressRange, slips_are_refused) {
 }
 
 TEST(AddressText, disguises_are_no_addresses) {
-    for (const char* text :
-         {"127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0xa9fea9fe", "1.2.3", "1.2.3.4.5", "256.1.1.1", "a.0x1"}) {
+    for (const char* text : {"127.1", "2130706433", "0x7f.1", "0177.0.0.1", "0xa9fea9fe", "1.2.3", "1.2.3.4.5",
+                             "256.1.1.1", "a.0x1", "127.0.0.1."}) {
         EXPECT_FALSE(parse_address(text)) << text;
         EXPECT_TRUE(disguised_address(text)) << text;
     }

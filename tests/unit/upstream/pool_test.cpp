@@ -151,6 +151,25 @@ TEST_F(PoolTest, cap_closesWhatIsTooMuch) {
     EXPECT_EQ(pool_.idle("b"), 1U) << "the cap is per provider";
 }
 
+TEST_F(PoolTest, permits_boundAllPoolsTogether) {
+    net::Permits two(2);
+    Pool one(two);
+    Pool other(two);
+    const auto give = [&](Pool& to) {
+        Pooled made = open();
+        to.put("a", std::move(made.channel));
+        return made.peer;
+    };
+    give(one);
+    give(other);
+    EXPECT_TRUE(give(other)->closed) << "no permit left";
+    EXPECT_EQ(one.idle("a") + other.idle("a"), 2U);
+    EXPECT_NE(one.take("a"), nullptr); // gives its permit back
+    EXPECT_FALSE(give(other)->closed);
+    EXPECT_EQ(other.idle("a"), 2U);
+    EXPECT_TRUE(give(one)->closed);
+}
+
 TEST_F(PoolTest, idleLife_endsIt) {
     const auto peer = put();
     deadlines_.tick(deadlines_.now() + Pool::kIdleLife - 1s);
