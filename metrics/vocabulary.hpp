@@ -40,6 +40,7 @@ inline constexpr std::array kKnownFailures{
     KnownFailure{ErrorType::caller_invalid_request, 400}, KnownFailure{ErrorType::caller_invalid_request, 404},
     KnownFailure{ErrorType::caller_invalid_request, 408}, KnownFailure{ErrorType::caller_invalid_request, 411},
     KnownFailure{ErrorType::caller_invalid_request, 415}, KnownFailure{ErrorType::caller_invalid_request, 422},
+    KnownFailure{ErrorType::caller_invalid_request, 426}, // an Upgrade that no route offers
     KnownFailure{ErrorType::caller_invalid_request, 431}, // trailers
     KnownFailure{ErrorType::caller_invalid_request, 501}, // WebSocket
     KnownFailure{ErrorType::caller_invalid_request, 504}, // only-if-cached
@@ -59,8 +60,8 @@ inline constexpr std::array kKnownFailures{
 };
 // Statuses a routed request can be answered with, 0 for none; others (201, say) are a provider's choice and appear with
 // their first request.
-inline constexpr std::array<int, 18> kRouteStatuses{0,   200, 400, 401, 403, 404, 408, 411, 413,
-                                                    415, 422, 429, 431, 500, 501, 502, 503, 504};
+inline constexpr std::array<int, 19> kRouteStatuses{0,   200, 400, 401, 403, 404, 408, 411, 413, 415,
+                                                    422, 426, 429, 431, 500, 501, 502, 503, 504};
 
 // An HTTP status as a label value.
 class StatusText {

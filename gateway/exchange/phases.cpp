@@ -2,6 +2,7 @@
 
 #include "gateway/api/objects.hpp"
 #include "gateway/base/text.hpp"
+#include "gateway/http/grammar.hpp"
 #include "metrics/families.hpp"
 #include "policy/directory.hpp"
 
@@ -198,6 +199,13 @@ Result<void> check_grant(Exchange& ex) {
         return fail(caller_error(501, ErrorType::caller_invalid_request,
                                  "WebSocket endpoints are not served by this version of the gateway.",
                                  "websocket_not_supported"));
+    if (http::list_has(ex.head.find("upgrade").value_or(""), "websocket")) { // case 178
+        Error error = caller_error(426, ErrorType::caller_invalid_request,
+                                   "This endpoint does not speak WebSocket; send the request without Upgrade.",
+                                   "websocket_not_supported");
+        error.close = ex.head.framing != http::Framing::none; // the octets that follow may be no HTTP any more
+        return fail(std::move(error));
+    }
     if (ex.route->group.empty()) return {};
     // The model is judged once the body is known; here only the group.
     if (auto ok = policy::may(*ex.principal, ex.route->group, {}, ex.snapshot->catalog->names()); !ok) return ok;

@@ -44,6 +44,18 @@ void append_origin(std::string& out, const Exchange& ex) {
     if (ex.record.attempt_count > 1) http::append_field(out, "x-tollgate-attempts", ex.record.attempt_count);
 }
 
+void append_connection(std::string& out, const Exchange& ex, int status) {
+    const bool close = !ex.keep_alive();
+    if (status == 426) { // RFC 9110 §15.5.22: names what is spoken; §7.8: Upgrade is always an option of Connection
+        out += "upgrade: HTTP/1.1\r\n";
+        out += close ? "connection: close, upgrade\r\n" : "connection: upgrade\r\n";
+    } else if (close) {
+        out += "connection: close\r\n";
+    } else if (ex.head.minor == 0) {
+        out += "connection: keep-alive\r\n";
+    }
+}
+
 metrics::Outcome outcome_of(ErrorType type) {
     const std::string_view word = to_string(type);
     if (type == ErrorType::caller_cancelled) return metrics::Outcome::client_cancelled;
@@ -73,10 +85,7 @@ std::string make_head(Exchange& ex, int status, std::string_view content_type, B
     append_origin(out, ex);
     append_timing(out, ex);
     out += extra;
-    if (!ex.keep_alive())
-        out += "connection: close\r\n";
-    else if (ex.head.minor == 0)
-        out += "connection: keep-alive\r\n";
+    append_connection(out, ex, status);
     out += "\r\n";
     ex.record.status = status;
     return out;

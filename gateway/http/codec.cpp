@@ -3,6 +3,7 @@
 #include "gateway/base/text.hpp"
 #include "gateway/http/agreement.hpp"
 #include "gateway/http/grammar.hpp"
+#include "gateway/net/address.hpp"
 
 #include <fmt/format.h>
 
@@ -127,6 +128,15 @@ std::expected<void, BadMessage> parse_version(std::string_view text, int& minor)
     return shaped ? bad("Only HTTP/1.0 and HTTP/1.1 are spoken here.", 505) : bad("The request line is malformed.");
 }
 
+// Whoever sends a target at a metadata address takes this gateway for a forward proxy (case 126).
+bool is_metadata_address(std::string_view host) {
+    const bool bracketed = host.starts_with('[');
+    const auto name = bracketed ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
+    boost::system::error_code error;
+    const auto address = boost::asio::ip::make_address(std::string(name), error);
+    return !error && net::classify(address) == net::AddressClass::forbidden;
+}
+
 // absolute-form (RFC 9112 §3.2.2) must name the same authority as Host; it is reduced to origin-form.
 std::expected<std::string_view, BadMessage> reduce_target(std::string_view target, std::string_view host) {
     for (const std::string_view scheme : {std::string_view("http://"), std::string_view("https://")}) {
@@ -135,6 +145,7 @@ std::expected<std::string_view, BadMessage> reduce_target(std::string_view targe
         const std::size_t slash = rest.find('/');
         if (slash == std::string_view::npos || !iequals(rest.substr(0, slash), host))
             return bad("The request target and the Host header disagree.");
+        if (is_metadata_address(host)) return bad("This gateway does not answer for the address in the target.", 421);
         return rest.substr(slash);
     }
     return target;

@@ -95,6 +95,7 @@ class GatewayTest(unittest.TestCase):
     """One gateway and one mock provider per class; the gateway must end well."""
 
     maxDiff = 4000
+    config = CONFIG
     values = {}
 
     @classmethod
@@ -111,7 +112,7 @@ class GatewayTest(unittest.TestCase):
             "MOCK": cls.mock.port,
             "REFUSED": support.free_port(),
         }
-        cls.gateway = support.Tollgate(CONFIG, **{"WORKERS": 2, **cls.filled, **cls.values})
+        cls.gateway = support.Tollgate(cls.config, **{"WORKERS": 2, **cls.filled, **cls.values})
         cls.addClassCleanup(cls.finish)
 
     @classmethod

@@ -4,10 +4,10 @@ import json
 import time
 import unittest
 
-import http_cases
 from common import CHAT, GET_MODELS, KEY, GatewayTest, bearer, chat, chat_message, message, octets, poll, send_until_refused
 
 FIXED = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json")]
+SMUGGLED = chat_message(octets(chat("mock-smuggled")))
 
 
 class Connections(GatewayTest):
@@ -112,9 +112,9 @@ class Connections(GatewayTest):
     def test_case_239_pause_then_a_request_as_body(self):
         """What follows a refused message is never a request, whenever it comes."""
         connection = self.connect()
-        connection.send(message(headers=[("Content-Length", len(http_cases.S))]))
+        connection.send(message(headers=[("Content-Length", len(SMUGGLED))]))
         self.assertEqual(connection.read_response().status, 401)
-        send_until_refused(connection, [http_cases.S])
+        send_until_refused(connection, [SMUGGLED])
         self.assertIn(connection.wait_closed(), ("fin", "rst"))
         self.assertEqual((bytes(connection.buffer), self.mock.stats()["requests"]), (b"", 0))
 

@@ -84,7 +84,8 @@ class Connection:
         self.socket.close()
 
     def half_close(self):
-        self.socket.shutdown(socket.SHUT_WR)
+        """FIN alone: what arrives is still read as TLS where TLS is spoken, which SSLSocket.shutdown() would end."""
+        socket.socket.shutdown(self.socket, socket.SHUT_WR)
 
     def send(self, octets):
         self.socket.sendall(octets)

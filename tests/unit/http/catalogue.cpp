@@ -1,73 +1,66 @@
 #include "tests/unit/http/catalogue.hpp"
 
+#include "tests/support/corpus.hpp"
 #include "tests/unit/http/conversation.hpp"
 
+#include <algorithm>
 #include <ostream>
-#include <utility>
+#include <sstream>
+#include <stdexcept>
 
 namespace tollgate::test {
+namespace {
 
-void PrintTo(const Case& entry, std::ostream* out) {
-    *out << "case " << entry.number << ": " << visible(entry.octets);
+std::vector<int> statuses_of(const std::string& word) {
+    std::vector<int> statuses;
+    std::istringstream stream(word);
+    for (std::string status; std::getline(stream, status, '|');) statuses.push_back(std::stoi(status));
+    return statuses;
 }
 
-std::string x(std::string_view notation) {
-    static constexpr std::string_view kPilcrow = "\xC2\xB6";
-    std::string out;
-    for (std::size_t i = 0; i < notation.size(); ++i) {
-        if (notation.substr(i).starts_with(kPilcrow)) {
-            out += "\r\n";
-            ++i;
+// `codec` says it where the codec's part of the outcome differs from the whole gateway's.
+Case case_of(const CorpusCase& read) {
+    Case entry;
+    entry.name = read.name;
+    entry.octets = read.octets;
+    if (const auto found = read.keys.find("body"); found != read.keys.end()) entry.body = found->second;
+    const std::vector<std::string> words = words_of(read.key("codec").empty() ? read.key("must") : read.key("codec"));
+    for (const std::string& word : words) {
+        if (word == "close") continue;
+        if (word == "ok") {
+            entry.must = Must::accept;
+            ++entry.messages;
         } else {
-            out += notation[i];
+            entry.must = Must::refuse;
+            entry.statuses = statuses_of(word);
         }
     }
-    return out;
-}
-
-std::string repeat(std::size_t times, std::string_view notation) {
-    const std::string once = x(notation);
-    std::string out;
-    out.reserve(once.size() * times);
-    for (std::size_t i = 0; i < times; ++i) out += once;
-    return out;
-}
-
-Case refuse(int number, std::string octets, std::initializer_list<int> statuses) {
-    Case entry;
-    entry.number = number;
-    entry.octets = std::move(octets);
-    entry.must = Must::refuse;
-    entry.statuses = statuses;
     return entry;
 }
 
-Case refuse_coding(int number, std::string octets) {
-    return refuse(number, std::move(octets), {400, 501});
+} // namespace
+
+int Case::number() const {
+    return std::stoi(name);
 }
 
-Case accept(int number, std::string octets, std::string_view body, std::size_t messages) {
-    Case entry;
-    entry.number = number;
-    entry.octets = std::move(octets);
-    entry.body = body;
-    entry.messages = messages;
-    return entry;
+void PrintTo(const Case& entry, std::ostream* out) {
+    *out << "case " << entry.name << ": " << visible(entry.octets);
 }
 
-Case incomplete(int number, std::string octets) {
-    Case entry;
-    entry.number = number;
-    entry.octets = std::move(octets);
-    entry.must = Must::incomplete;
-    return entry;
+const std::vector<Case>& all_cases() {
+    static const std::vector<Case> kCases = [] {
+        std::vector<Case> cases;
+        for (const std::string& name : case_names("requests")) cases.push_back(case_of(read_case("requests", name)));
+        return cases;
+    }();
+    return kCases;
 }
 
-std::vector<Case> all_cases() {
-    std::vector<Case> all;
-    for (auto section : {framing_cases, chunk_cases, trailer_cases, start_line_cases, header_cases, connection_cases})
-        for (Case& entry : section()) all.push_back(std::move(entry));
-    return all;
+const Case& case_named(const std::string& name) {
+    const auto found = std::ranges::find(all_cases(), name, &Case::name);
+    if (found == all_cases().end()) throw std::out_of_range("no case " + name);
+    return *found;
 }
 
 } // namespace tollgate::test

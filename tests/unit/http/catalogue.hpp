@@ -1,13 +1,12 @@
-// The measured catalogue of bad inputs (reliability §2.3), as far as head and chunk octets decide the outcome. What
-// routing, authentication or the body's content decides is accepted here and refused by the process-level corpus.
+// Cases 1–222 of tests/corpus/requests as far as head and chunk octets decide the outcome. What routing, authentication
+// or the body's content decides is accepted here and refused when the corpus is sent to a whole gateway.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
 #include <iosfwd>
+#include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tollgate::test {
@@ -19,41 +18,18 @@ enum class Must : std::uint8_t {
 };
 
 struct Case {
-    int number = 0;
+    std::string name; // "007", "178b"
     std::string octets;
-    Must must = Must::accept;
+    Must must = Must::incomplete;
     std::vector<int> statuses;
-    std::size_t messages = 1;
-    std::string body;
+    std::size_t messages = 0;
+    std::optional<std::string> body; // nothing: not asserted
+
+    [[nodiscard]] int number() const;
 };
 void PrintTo(const Case& entry, std::ostream* out); // found by GoogleTest
 
-// The catalogue's notation: ¶ stands for CRLF; other octets are themselves.
-[[nodiscard]] std::string x(std::string_view notation);
-[[nodiscard]] std::string repeat(std::size_t times, std::string_view notation);
-
-[[nodiscard]] Case refuse(int number, std::string octets, std::initializer_list<int> statuses = {400});
-[[nodiscard]] Case accept(int number, std::string octets, std::string_view body = {}, std::size_t messages = 1);
-[[nodiscard]] Case incomplete(int number, std::string octets);
-// A malformed Transfer-Encoding is 400 or 501, an unknown version 400 or 505: both are refusals.
-[[nodiscard]] Case refuse_coding(int number, std::string octets);
-
-// Abbreviations of the catalogue.
-inline constexpr std::string_view G = "GET /a HTTP/1.1\r\nHost: a\r\n";
-inline constexpr std::string_view A = "GET /a HTTP/1.1\r\n";
-inline constexpr std::string_view P = "POST /a HTTP/1.1\r\nHost: a\r\n";
-inline constexpr std::string_view C = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
-inline constexpr std::string_view S = "GET /smug HTTP/1.1\r\nHost: s\r\n\r\n";
-[[nodiscard]] inline std::string with(std::string_view start, std::string_view notation, std::string_view tail = {}) {
-    return std::string(start) + x(notation) + std::string(tail);
-}
-
-[[nodiscard]] std::vector<Case> framing_cases();
-[[nodiscard]] std::vector<Case> chunk_cases();
-[[nodiscard]] std::vector<Case> trailer_cases();
-[[nodiscard]] std::vector<Case> start_line_cases();
-[[nodiscard]] std::vector<Case> header_cases();
-[[nodiscard]] std::vector<Case> connection_cases();
-[[nodiscard]] std::vector<Case> all_cases();
+[[nodiscard]] const std::vector<Case>& all_cases();
+[[nodiscard]] const Case& case_named(const std::string& name);
 
 } // namespace tollgate::test
