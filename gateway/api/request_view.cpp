@@ -13,7 +13,7 @@ constexpr std::size_t kDomLimit = std::size_t{64} * 1024;
 // A parser keeps the buffers of the largest body it has seen, so larger ones get a parser of their own.
 constexpr std::size_t kKeptLimit = std::size_t{1024} * 1024;
 constexpr std::size_t kMaxValues = 100'000;
-constexpr std::size_t kMaxEmbeddingValues = 1'000'000;
+constexpr std::size_t kMaxTokenValues = 1'000'000; // where a prompt may be given as token numbers
 
 using simdjson::error_code;
 using Kind = JsonScalar::Kind;
@@ -225,8 +225,9 @@ Result<RequestView> RequestReader::read(const std::string& body, Operation opera
         padded = body;
         return read(padded, operation, parser);
     }
-    const std::size_t max_values = operation == Operation::embeddings ? kMaxEmbeddingValues : kMaxValues;
-    if (auto counted = precheck_json(body, max_values); !counted) return fail(std::move(counted.error()));
+    const bool tokens = operation == Operation::embeddings || operation == Operation::text_completion;
+    if (auto counted = precheck_json(body, tokens ? kMaxTokenValues : kMaxValues); !counted)
+        return fail(std::move(counted.error()));
 
     RequestView view;
     RequestInspector inspector(operation, view, impl_->keys);

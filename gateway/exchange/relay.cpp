@@ -2,6 +2,7 @@
 
 #include "gateway/api/completions_via_chat.hpp"
 #include "gateway/api/errors.hpp"
+#include "gateway/api/json_balance.hpp"
 #include "gateway/api/objects.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/cache_phase.hpp"
@@ -67,6 +68,14 @@ struct Plan {
     std::string_view type;
     std::string extra;
     TimePoint total_deadline;
+    api::JsonBalance balance{};
+
+    // False if the connection ended where JSON that it delimits did not.
+    bool follow(std::string_view piece) {
+        if (attempt.head().framing != http::Framing::until_close || !is_json(type)) return true;
+        balance.feed(piece);
+        return !attempt.body().complete() || balance.whole();
+    }
 };
 
 Error broke_off(Plan& plan) {
@@ -109,8 +118,9 @@ Task<Result<void>> relay_storable(Plan& plan) {
     std::string body;
     while (!reader.complete() && body.size() <= cap) {
         arm_idle(ex, plan.attempt, plan.total_deadline);
-        body += co_await reader.next();
-        if (reader.failed()) co_return fail(broke_off(plan));
+        const std::string_view piece = co_await reader.next();
+        if (reader.failed() || !plan.follow(piece)) co_return fail(broke_off(plan));
+        body += piece;
     }
     if (reader.complete()) {
         store_answer(ex, plan.type, body);
@@ -126,7 +136,7 @@ Task<Result<void>> relay_storable(Plan& plan) {
     while (!reader.complete()) {
         arm_idle(ex, plan.attempt, plan.total_deadline);
         const std::string_view piece = co_await reader.next();
-        if (reader.failed()) co_return fail(broke_off(plan));
+        if (reader.failed() || !plan.follow(piece)) co_return fail(broke_off(plan));
         if (!co_await outlet.send(piece, reader.complete())) co_return fail(client_left());
     }
     co_return Result<void>();
@@ -147,7 +157,7 @@ Task<Result<void>> relay_octets(Plan& plan) {
     do {
         arm_idle(ex, plan.attempt, plan.total_deadline);
         const std::string_view piece = co_await reader.next();
-        if (reader.failed()) co_return fail(broke_off(plan));
+        if (reader.failed() || !plan.follow(piece)) co_return fail(broke_off(plan));
         const bool whole = first && reader.complete() && head.status == 200;
         if (whole && is_json(plan.type) && piece.size() <= kUsageScanCap) store_answer(ex, plan.type, piece);
         first = false;

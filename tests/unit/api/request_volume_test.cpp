@@ -71,8 +71,10 @@ TEST(RequestVolume, values_per_body) {
     EXPECT_EQ(verdict("{\"x\":[" + list("[]", 99'998) + "]}"), "ok");
     EXPECT_EQ(verdict("{\"x\":[" + list("{}", 99'999) + "]}"), "too_many_values");
     EXPECT_EQ(verdict("{\"x\":[" + list("[0]", 50'000) + "]}"), "too_many_values");
-    EXPECT_EQ(verdict("{\"input\":[" + list("0", 999'998) + "]}", Operation::embeddings), "ok");
-    EXPECT_EQ(verdict("{\"input\":[" + list("0", 999'999) + "]}", Operation::embeddings), "too_many_values");
+    for (const auto operation : {Operation::embeddings, Operation::text_completion}) {
+        EXPECT_EQ(verdict("{\"x\":[" + list("0", 999'998) + "]}", operation), "ok");
+        EXPECT_EQ(verdict("{\"x\":[" + list("0", 999'999) + "]}", operation), "too_many_values");
+    }
 }
 
 TEST(RequestVolume, rows_56_and_58_elements) {

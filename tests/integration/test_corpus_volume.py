@@ -1,0 +1,60 @@
+"""Large and legal: what the caps on JSON must not refuse, and what a large body costs (rows 19 and 56 of the catalogue)."""
+
+import pathlib
+import unittest
+
+from common import GatewayTest, octets
+
+TOKENS = 300_000
+
+
+class Volume(GatewayTest):
+    values = {"WORKERS": 1}
+
+    def peak(self):
+        """High-water mark of the gateway's resident set in octets."""
+        status = pathlib.Path(f"/proc/{self.gateway.pid}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+
+    def forget_peak(self):
+        pathlib.Path(f"/proc/{self.gateway.pid}/clear_refs").write_text("5")
+
+    def test_three_hundred_thousand_tokens_pass(self):
+        numbers = list(range(TOKENS))
+        for path, body in (
+            ("/v1/embeddings", {"model": "text-embedding-3-small", "input": numbers}),
+            ("/v1/completions", {"model": "mock-plain", "prompt": numbers}),
+        ):
+            response = self.post(path, body)
+            self.assertEqual(response.status, 200, response.body[:300])
+            self.assertEqual(self.mock.requests(last=1)[0]["body"], octets(body))
+
+    def test_answers_have_no_cap_on_values(self):
+        texts = [f"text {number}" for number in range(66)]
+        body = {"model": "text-embedding-3-small", "input": texts, "dimensions": 1536, "encoding_format": "float"}
+        direct = self.direct("/v1/embeddings", body)
+        response = self.post("/v1/embeddings", body)
+        self.assertEqual((response.status, response.body), (200, direct.body))
+        self.assertEqual([len(row["embedding"]) for row in response.json()["data"]], [1536] * 66)
+
+    def test_row_19_a_large_body_costs_at_most_five_times_its_size(self):
+        head = {"model": "text-embedding-3-small"}
+        small = octets({**head, "input": [1, 2, 3]})
+        many = b'{"model":"text-embedding-3-small","input":[' + b"123456789," * 999_000 + b"0]}"
+        long = b'{"model":"text-embedding-3-small","input":"' + b"a" * (10 << 20) + b'"}'
+        for body in (many, long):
+            for _ in range(20):
+                self.assertEqual(self.post("/v1/embeddings", small, {"content-type": "application/json"}).status, 200)
+            self.forget_peak()
+            base = self.peak()
+            response = self.post("/v1/embeddings", body, {"content-type": "application/json"})
+            self.assertEqual(response.status, 200, response.body[:300])
+            cost = (self.peak() - base) / len(body)
+            print(f"{len(body)} octets: {cost:.2f} x")
+            self.assertLessEqual(cost, 5)
+            self.assertEqual(self.mock.requests(last=1)[0]["body"], body)
+
+
+if __name__ == "__main__":
+    unittest.main()
