@@ -81,6 +81,7 @@ AnswerReader::AnswerReader() : impl_(std::make_unique<Impl>()) {}
 AnswerReader::~AnswerReader() = default;
 
 std::optional<AnswerView> AnswerReader::read(std::string_view body, Operation operation) {
+    if (body.empty()) return std::nullopt; // the parser copies, and may not be given a null pointer
     dom::element root;
     const auto error = impl_->parser.parse(body.data(), body.size(), true).get(root);
     dom::object object;

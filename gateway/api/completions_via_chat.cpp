@@ -2,6 +2,7 @@
 
 #include "gateway/api/chat_answer.hpp"
 #include "gateway/api/json_precheck.hpp"
+#include "gateway/api/json_value.hpp"
 
 #include <boost/json.hpp>
 
@@ -10,20 +11,10 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kMaxDepth = 64;
 constexpr std::int64_t kLegacyMaxTokens = 16; // what the legacy API does without max_tokens (api-surface §6.3)
 
 std::unexpected<Error> unsupported(std::string_view param, std::string why) {
     return fail(invalid_request("unsupported_parameter", std::move(why), param));
-}
-
-std::optional<json::value> parse(std::string_view text, json::storage_ptr memory) {
-    json::parse_options options;
-    options.max_depth = kMaxDepth;
-    json::error_code error;
-    json::value value = json::parse(json::string_view(text.data(), text.size()), error, std::move(memory), options);
-    if (error) return std::nullopt;
-    return value;
 }
 
 bool is_zero_or_one(const json::value& value) {
@@ -77,7 +68,7 @@ Result<json::string> take_prompt(json::object& request) {
 
 Result<std::string> completions_to_chat_request(std::string_view body, std::string_view upstream_model) {
     json::monotonic_resource memory;
-    auto root = parse(body, &memory);
+    auto root = parse_value(body, &memory);
     if (!root || !root->is_object()) return fail(invalid_request("invalid_json", "The body is not a JSON object."));
     json::object& request = root->get_object();
     if (auto dropped = drop_untranslatable(request); !dropped) return fail(std::move(dropped.error()));
@@ -95,7 +86,7 @@ Result<std::string> completions_to_chat_request(std::string_view body, std::stri
 
 Result<std::string> chat_to_completions_answer(std::string_view body, std::string_view public_model) {
     json::monotonic_resource memory;
-    auto root = parse(body, &memory);
+    auto root = parse_value(body, &memory);
     json::object* chat = root ? root->if_object() : nullptr;
     if (chat == nullptr || !chat->contains("choices") || !chat->at("choices").is_array())
         return fail(bad_chat_answer("The provider's answer is not a chat completion."));
@@ -118,7 +109,7 @@ struct ChatStreamToCompletions::Impl {
             return {};
         }
         json::monotonic_resource memory;
-        auto root = parse(data, &memory);
+        auto root = parse_value(data, &memory);
         json::object* chunk = root ? root->if_object() : nullptr;
         if (chunk == nullptr) return fail(bad_chat_answer("The provider sent a stream event that is not JSON."));
         if (const json::value* error = chunk->if_contains("error"); error != nullptr && !error->is_null()) {

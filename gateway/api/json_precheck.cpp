@@ -1,5 +1,6 @@
 #include "gateway/api/json_precheck.hpp"
 
+#include <algorithm>
 #include <array>
 
 namespace tollgate::api {
@@ -58,6 +59,23 @@ bool is_space(char c) noexcept {
 
 bool ends_scalar(char c) noexcept {
     return is_space(c) || c == ',' || c == ':' || c == '"' || c == '[' || c == ']' || c == '{' || c == '}';
+}
+
+// Parsers disagree on numbers no double can hold: simdjson reads 0e99999 as 0, Boost.JSON as NaN, and it refuses a
+// whole document for 0e-99999999999. Whatever reads an admitted body after simdjson must read the same.
+bool exponent_fits(std::string_view number) noexcept {
+    constexpr int kLargest = 308;
+    constexpr int kSmallest = 999;
+    const std::size_t e = number.find_first_of("eE");
+    if (e == kNone) return true;
+    number.remove_prefix(e + 1);
+    const bool negative = number.starts_with('-');
+    if (negative || number.starts_with('+')) number.remove_prefix(1);
+    number.remove_prefix(std::min(number.find_first_not_of('0'), number.size()));
+    if (number.size() > 3) return false;
+    int value = 0;
+    for (const char c : number) value = value * 10 + (c - '0');
+    return value <= (negative ? kSmallest : kLargest);
 }
 
 std::unexpected<Error> malformed(std::string message) {
@@ -157,11 +175,15 @@ class Counter {
             if (body_[at_] == '\\') return malformed("The body is not valid JSON.");
             ++at_;
         }
-        if (at_ - start <= kMaxNumberOctets) return {};
         const char c = body_[start];
-        if (c == '-' || (c >= '0' && c <= '9'))
+        const bool number = c == '-' || (c >= '0' && c <= '9');
+        if (at_ - start > kMaxNumberOctets) {
+            if (!number) return malformed("The body is not valid JSON.");
             return fail(invalid_request("invalid_value", "A number of the JSON body has more than 64 characters."));
-        return malformed("The body is not valid JSON.");
+        }
+        if (number && !exponent_fits(body_.substr(start, at_ - start)))
+            return malformed("A number of the JSON body has an exponent that no double has.");
+        return {};
     }
 
     std::unexpected<Error> too_many_values() const {

@@ -1,5 +1,6 @@
 #include "gateway/api/objects.hpp"
 
+#include "gateway/api/json_value.hpp"
 #include "gateway/base/text.hpp"
 
 #include <algorithm>
@@ -11,15 +12,11 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kMaxId = 128;
-constexpr std::size_t kMaxDepth = 64;
 
-// An object or nothing: depth-bounded, without exceptions. The memory resource outlives the value.
+// An object or nothing, without exceptions. The memory resource outlives the value.
 std::optional<json::value> parse_object(std::string_view body, json::storage_ptr memory) {
-    json::parse_options options;
-    options.max_depth = kMaxDepth;
-    json::error_code error;
-    json::value value = json::parse(json::string_view(body.data(), body.size()), error, std::move(memory), options);
-    if (error || !value.is_object()) return std::nullopt;
+    auto value = parse_value(body, std::move(memory));
+    if (!value || !value->is_object()) return std::nullopt;
     return value;
 }
 

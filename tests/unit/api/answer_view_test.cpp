@@ -34,7 +34,8 @@ TEST(AnswerReader_read, usage_that_is_absent_stays_unknown) {
 
 TEST(AnswerReader_read, anything_but_one_object_is_nothing) {
     AnswerReader reader;
-    for (const std::string_view body : {"", "[]", "5", "{", R"({"a":1}{"b":2})", R"({"a":1}x)", "\xff"})
+    for (const std::string_view body :
+         std::initializer_list<std::string_view>{{}, "", "[]", "5", "{", R"({"a":1}{"b":2})", R"({"a":1}x)", "\xff"})
         EXPECT_FALSE(reader.read(body, Operation::chat).has_value()) << body;
 }
 

@@ -179,7 +179,8 @@ TEST_F(ViaChatStream, error_objects_pass_unchanged) {
 
 TEST_F(ViaChatStream, garbage_is_the_providers_fault) {
     for (const char* event :
-         {"data: {\n\n", "data: [1]\n\n", "data:\n\n", "data: <html>\n\n", "data: {\"a\":\"\xff\"}\n\n"}) {
+         {"data: {\n\n", "data: {\"choices\":[],\"usage\":{\"x\":1e999}}\n\n", "data: {\"created\":0e999}\n\n",
+          "data: [1]\n\n", "data:\n\n", "data: <html>\n\n", "data: {\"a\":\"\xff\"}\n\n"}) {
         const auto out = ChatStreamToCompletions("m").event(event);
         ASSERT_FALSE(out) << event;
         EXPECT_EQ(out.error().type, ErrorType::provider_bad_response) << event;

@@ -57,8 +57,6 @@ void expect_agreement(RequestReader& reader, const std::string& body, std::size_
         boost::json::parse_options options;
         options.max_depth = 64;
         boost::json::parse(body, error, {}, options);
-        // Its own limit: an exponent that makes a number 0 is legal.
-        if (error == boost::json::error::exponent_overflow) continue;
         ASSERT_FALSE(error) << error.message() << " " << testing::PrintToString(body);
     }
 }
