@@ -5,30 +5,26 @@
 #include "gateway/exchange/ops_server.hpp"
 #include "gateway/exchange/worker.hpp"
 #include "gateway/first_key.hpp"
+#include "gateway/process/confine.hpp"
+#include "gateway/process/harden.hpp"
+#include "gateway/process/notify.hpp"
+#include "gateway/process/watchdog.hpp"
 #include "gateway/reload.hpp"
 #include "metrics/families.hpp"
 
 #include <boost/asio/signal_set.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <thread>
+#include <unistd.h>
 
 namespace tollgate {
 namespace {
 
 using metrics::Family;
-
-// Core dumps hold keys; a closed pipe is an error code, not a death.
-void prepare_process() {
-    ::signal(SIGPIPE, SIG_IGN);
-    ::prctl(PR_SET_DUMPABLE, 0);
-    const rlimit no_core{0, 0};
-    ::setrlimit(RLIMIT_CORE, &no_core);
-}
 
 // Connections that cannot have their descriptors are refused at the door instead of failing later.
 config::Config capped(config::Config config, const net::DescriptorBudget& descriptors) {
@@ -40,6 +36,9 @@ config::Config capped(config::Config config, const net::DescriptorBudget& descri
     config.listen.max_connections = descriptors.clients;
     return config;
 }
+
+// What runs when drain.timeout is over, or a second signal came, may take so long to tell its client (F76).
+constexpr auto kLastWords = std::chrono::seconds(1);
 
 exchange::DerivedKeys derive(const Secret& master) {
     return {crypto::hkdf_sha256(master.reveal(), "key-pepper/v1"), crypto::hkdf_sha256(master.reveal(), "cache-mac/v1"),
@@ -91,7 +90,7 @@ class Main {
          const net::DescriptorBudget& descriptors)
         : running_(config), started_(std::move(config)), stored_(std::move(stored)), shared_(shared),
           descriptors_(descriptors), ops_(io_, shared), signals_(io_, SIGTERM, SIGINT),
-          reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_) {}
+          reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_), watch_timer_(io_) {}
 
     std::expected<void, std::string> start() {
         auto compiled = compile(capped(running_, descriptors_), stored_, shared_);
@@ -110,12 +109,14 @@ class Main {
         watch_pressure();
         for (auto& worker : workers_) worker->start();
         log_start(*compiled->snapshot, count);
+        notifier_.ready(status());
         return {};
     }
 
     void run() {
         await_stop();
         await_reload();
+        watch_loops();
         io_.run();
         for (auto& worker : workers_) worker->join();
         shared_.resolver.join(); // its threads post to the workers' contexts, which go next
@@ -167,6 +168,28 @@ class Main {
         shared_.memory_limit.store(memory != 0 ? memory : exchange::memory_available(), std::memory_order_relaxed);
     }
 
+    [[nodiscard]] std::string status() const {
+        return fmt::format("Serving {} with {} workers, configuration {}",
+                           url(started_.listen.api, started_.listen.tls.has_value()), workers_.size(), running_.hash);
+    }
+
+    // Every loop, this one by getting here: a bare timer would stay green over stuck workers.
+    void watch_loops() {
+        const process::WatchPlan plan = process::watch_plan(watchdog_);
+        watch_timer_.expires_after(plan.period);
+        watch_timer_.async_wait([this, plan](boost::system::error_code error) {
+            if (error || finished_) return;
+            std::vector<TimePoint> turns;
+            for (const auto& worker : workers_) turns.push_back(worker->last_turn());
+            const TimePoint now = Clock::now();
+            const bool stuck = process::stuck_loop(turns, now, process::kStuckAfter).has_value();
+            if (stuck && !shared_.stuck.load(std::memory_order_relaxed)) log::error("an event loop is stuck");
+            shared_.stuck.store(stuck, std::memory_order_relaxed);
+            if (watchdog_ && !process::stuck_loop(turns, now, plan.limit)) notifier_.alive();
+            watch_loops();
+        });
+    }
+
     void note_reload(bool success) {
         shared_.registry.gauge_source(Family::config_last_reload_success, {},
                                       [success] { return success ? 1.0 : 0.0; });
@@ -181,8 +204,10 @@ class Main {
             if (signal == SIGUSR1) {
                 shared_.access_log.reopen();
             } else {
+                notifier_.reloading(process::monotonic_now());
                 const bool success = reload();
                 note_reload(success);
+                notifier_.ready(success ? status() : status() + "; the last reload failed");
                 ops_shard_.add(
                     shared_.registry.counter(Family::config_reloads_total, {success ? "success" : "failure"}));
             }
@@ -230,6 +255,7 @@ class Main {
             if (error) return;
             log::info("draining: readiness is off", {{"delay_ms", std::to_string(running_.drain.delay.count())}});
             shared_.draining.store(true, std::memory_order_relaxed);
+            notifier_.stopping("Draining");
             drain_timer_.expires_after(running_.drain.delay);
             drain_timer_.async_wait([this](boost::system::error_code) { stop_accepting(); });
             // A second signal does not wait for the streams.
@@ -248,9 +274,8 @@ class Main {
 
     void poll_drained() {
         if (finished_) return;
-        unsigned sessions = 0;
-        for (const auto& worker : workers_) sessions += worker->sessions();
-        if (sessions == 0) return finish("every connection has ended");
+        if (std::ranges::all_of(workers_, [](const auto& worker) { return worker->drained(); }))
+            return finish("every connection has ended");
         if (Clock::now() >= drain_deadline_) return finish("drain.timeout ran out");
         constexpr auto kPoll = std::chrono::milliseconds(20);
         drain_timer_.expires_after(kPoll);
@@ -261,12 +286,13 @@ class Main {
         if (finished_) return;
         finished_ = true;
         log::info("stopping", {{"because", why}});
-        for (auto& worker : workers_) worker->terminate();
+        for (auto& worker : workers_) worker->terminate(kLastWords);
         ops_.stop();
         boost::system::error_code ignored;
         signals_.cancel(ignored);
         reload_signals_.cancel(ignored);
         drain_timer_.cancel();
+        watch_timer_.cancel();
     }
 
     asio::io_context io_{1};
@@ -280,6 +306,10 @@ class Main {
     asio::signal_set signals_;
     asio::signal_set reload_signals_;
     net::SteadyTimer drain_timer_;
+    net::SteadyTimer watch_timer_;
+    const process::ManagerEnvironment manager_ = process::read_manager_environment();
+    const std::optional<std::chrono::microseconds> watchdog_ = process::watchdog_interval(manager_, ::getpid());
+    process::Notifier notifier_{manager_.socket};
     std::vector<std::unique_ptr<exchange::Worker>> workers_;
     TimePoint drain_deadline_ = kNever;
     bool finished_ = false;
@@ -288,8 +318,9 @@ class Main {
 } // namespace
 
 int run_gateway(config::Config config) {
-    prepare_process();
+    process::ignore_stray_signals();
     const net::DescriptorBudget descriptors = net::descriptor_budget(net::raise_descriptor_limit());
+    if (auto confined = process::confine(); !confined) return refuse(confined.error());
     if (auto proven = net::verify_self_test(); !proven) return refuse("TLS verification is broken: " + proven.error());
     auto store = policy::Store::open(config.store_path, config.master_secret);
     if (!store) return refuse(store.error());

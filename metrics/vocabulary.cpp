@@ -68,7 +68,8 @@ void register_routes(Registry& registry, const Vocabulary& vocabulary) {
     for (const auto route : {"/metrics", "/livez", "/readyz"}) {
         (void)registry.counter(Family::http_requests_total, {"metrics", route, "GET", "200"});
     }
-    (void)registry.counter(Family::http_requests_total, {"metrics", "/readyz", "GET", "503"});
+    for (const auto route : {"/livez", "/readyz"})
+        (void)registry.counter(Family::http_requests_total, {"metrics", route, "GET", "503"});
 }
 
 void register_operations(Registry& registry, const Vocabulary& vocabulary) {

@@ -56,7 +56,8 @@ inline constexpr std::array kKnownFailures{
     KnownFailure{ErrorType::provider_stream_broken, 200}, KnownFailure{ErrorType::provider_stream_broken, 502},
     KnownFailure{ErrorType::gateway_internal, 200},       KnownFailure{ErrorType::gateway_internal, 500},
     KnownFailure{ErrorType::gateway_overloaded, 503},     KnownFailure{ErrorType::gateway_shutdown, 0},
-    KnownFailure{ErrorType::gateway_shutdown, 200},       KnownFailure{ErrorType::gateway_no_upstream, 503},
+    KnownFailure{ErrorType::gateway_shutdown, 200},       KnownFailure{ErrorType::gateway_shutdown, 503},
+    KnownFailure{ErrorType::gateway_no_upstream, 503},
 };
 // Statuses a routed request can be answered with, 0 for none; others (201, say) are a provider's choice and appear with
 // their first request.

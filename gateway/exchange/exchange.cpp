@@ -47,4 +47,14 @@ CacheControl parse_cache_control(std::string_view value) {
     return control;
 }
 
+Error shutdown_error() {
+    return Error{.type = ErrorType::gateway_shutdown,
+                 .status = 503,
+                 .message = "The gateway stopped before the answer was complete. Please repeat the request.",
+                 .openai_type = "server_error",
+                 .retry = Retry::after,
+                 .retry_after_ms = 1000,
+                 .close = true};
+}
+
 } // namespace tollgate::exchange

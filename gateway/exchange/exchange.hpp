@@ -3,6 +3,7 @@
 
 #include "gateway/api/request_view.hpp"
 #include "gateway/api/route.hpp"
+#include "gateway/base/error.hpp"
 #include "gateway/exchange/peer.hpp"
 #include "gateway/exchange/worker_state.hpp"
 #include "gateway/http/body_reader.hpp"
@@ -108,5 +109,8 @@ struct Exchange {
                !worker.shared.draining.load(std::memory_order_relaxed);
     }
 };
+
+// What a request is told that the process does not finish; an instance that stays will take it.
+[[nodiscard]] Error shutdown_error();
 
 } // namespace tollgate::exchange

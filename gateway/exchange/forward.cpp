@@ -22,18 +22,22 @@ constexpr std::size_t kMaxAttempts = 3; // the first and at most two more (desig
 constexpr std::uint64_t kErrorBodyCap = 1 << 20;
 constexpr std::uint64_t kMaxRetryAfterMs = 300'000; // case 311
 
-// While an upstream call runs, a client that leaves ends it at once.
-class ClientWatch final : public net::PeerWatcher {
+// While an upstream call runs, a client that leaves and a process that stops end it at once.
+class CallWatch final : public net::PeerWatcher, public Interruptible {
   public:
-    ClientWatch(Exchange& ex, upstream::Attempt& attempt) : ex_(ex), attempt_(attempt) { ex_.client.watch(this); }
-    ~ClientWatch() override { ex_.client.watch(nullptr); }
-    ClientWatch(const ClientWatch&) = delete;
-    ClientWatch& operator=(const ClientWatch&) = delete;
+    CallWatch(Exchange& ex, upstream::Attempt& attempt) : ex_(ex), attempt_(attempt) {
+        ex_.worker.running.push_back(*this);
+        ex_.client.watch(this);
+    }
+    ~CallWatch() override { ex_.client.watch(nullptr); }
+    CallWatch(const CallWatch&) = delete;
+    CallWatch& operator=(const CallWatch&) = delete;
 
     void on_peer_gone() override {
         ex_.client_gone = true;
         attempt_.abort();
     }
+    void on_shutdown() override { attempt_.abort(); }
 
   private:
     Exchange& ex_;
@@ -175,7 +179,7 @@ Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoin
     }
     AttemptScope scope(ex, *choice.provider);
     upstream::Attempt attempt(ex.worker.surroundings(), *choice.provider);
-    const ClientWatch watch(ex, attempt);
+    const CallWatch watch(ex, attempt);
     upstream::Limits limits;
     if (ex.model != nullptr) limits.timeouts = ex.model->timeouts;
     limits.total_deadline = total_deadline;
@@ -184,9 +188,10 @@ Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoin
     scope.head_arrived();
     observe_dial(ex, attempt, *choice.provider);
     if (!answered) {
-        outcome.result = fail(attempt.error());
+        const bool interrupted = attempt.aborted() && !ex.client_gone;
+        outcome.result = fail(interrupted ? shutdown_error() : attempt.error());
         outcome.next = after_failed_call(ex, attempt);
-        scope.record().error = attempt.error().type;
+        scope.record().error = outcome.result.error().type;
         co_return outcome;
     }
     scope.record().status = attempt.head().status;
@@ -224,6 +229,7 @@ Task<Result<void>> forward(Exchange& ex) {
     bool may_reuse = true;
     std::size_t which = 0;
     for (std::size_t tries = 0; tries < kMaxAttempts && which < order.size(); ++tries) {
+        if (ex.worker.terminating) co_return fail(shutdown_error());
         if (tries > 0 && !retry_allowed(ex)) break;
         // Asked for every attempt, so that no later way to an upstream can forget it (design §8).
         if (auto ok = may_use_model(ex); !ok) co_return ok;

@@ -33,7 +33,10 @@ struct Page {
 Page make_page(Shared& shared, std::string_view method, std::string_view path) {
     if (method != "GET" && method != "HEAD") return {405, "unmatched", kText, "Only GET and HEAD are served here.\n"};
     if (path == "/metrics") return {200, "/metrics", kExposition, shared.registry.expose()};
-    if (path == "/livez") return {200, "/livez", kText, "ok\n"};
+    if (path == "/livez") {
+        if (shared.stuck.load(std::memory_order_relaxed)) return {503, "/livez", kText, "an event loop is stuck\n"};
+        return {200, "/livez", kText, "ok\n"};
+    }
     if (path != "/readyz") return {};
     const bool draining = shared.draining.load(std::memory_order_relaxed);
     return {draining ? 503 : 200, "/readyz", kText, draining ? "draining\n" : "ok\n"};

@@ -61,9 +61,7 @@ Task<Result<void>> run_guarded(Exchange& ex) {
 
 // The drain ran out: it was our end of the connection that closed, not the client's.
 void blame_shutdown(Exchange& ex) {
-    record_error(ex, Error{.type = ErrorType::gateway_shutdown,
-                           .status = 503,
-                           .message = "The gateway stopped before the answer was complete."});
+    record_error(ex, shutdown_error());
     if (ex.record.attempt_count == 0) return;
     metrics::AttemptRecord& last = ex.record.attempts[ex.record.attempt_count - 1];
     last.cancelled = false;

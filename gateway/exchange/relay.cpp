@@ -78,8 +78,14 @@ struct Plan {
     }
 };
 
+// With the client still there, only the end of the process aborts an attempt.
+Error broke_off(const Exchange& ex, const upstream::Attempt& attempt) {
+    if (ex.client_gone) return client_left();
+    return attempt.aborted() ? shutdown_error() : attempt.broken_body_error();
+}
+
 Error broke_off(Plan& plan) {
-    return plan.ex.client_gone ? client_left() : plan.attempt.broken_body_error();
+    return broke_off(plan.ex, plan.attempt);
 }
 
 // --- whole answers
@@ -284,7 +290,7 @@ Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std:
     while (!reader.complete()) {
         arm_idle(ex, attempt, total_deadline);
         body += co_await reader.next();
-        if (reader.failed()) co_return fail(ex.client_gone ? client_left() : attempt.broken_body_error());
+        if (reader.failed()) co_return fail(broke_off(ex, attempt));
         if (body.size() > cap) co_return fail(bad_answer("upstream", "an answer that is too large to be held"));
     }
     co_return body;

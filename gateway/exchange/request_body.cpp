@@ -91,6 +91,7 @@ TimePoint next_deadline(const config::ClientLimits& limits, TimePoint begun, std
 Error broken(Exchange& ex) {
     if (const auto& malformed = ex.body_reader.malformed())
         return bad_request(malformed->status, std::string(malformed->reason));
+    if (ex.worker.terminating) return shutdown_error();
     if (ex.client.expired()) return bad_request(408, "The request body did not arrive in time.");
     ex.client_gone = true;
     return Error{.type = ErrorType::caller_cancelled,
@@ -185,7 +186,7 @@ Task<Result<void>> read_body(Exchange& ex) {
     const TimePoint begun = Clock::now();
     while (!ex.body_reader.complete()) {
         ex.client.expire_softly_at(next_deadline(ex.snapshot->config.listen.limits, begun, ex.body.size()),
-                                   "request body");
+                                   kRequestBody);
         const std::string_view piece = co_await ex.body_reader.next();
         if (ex.body_reader.failed()) co_return fail(broken(ex));
         if (auto ok = keep(ex, piece); !ok) co_return ok;

@@ -6,6 +6,8 @@
 
 namespace tollgate::exchange {
 
+inline constexpr std::string_view kRequestBody = "request body"; // the clock of a body that is being received
+
 // Decides, from the head alone, whether this body may come at all: type, length, encoding. Memory is
 // counted against the process cap as octets arrive, so that announcing a length holds nothing.
 [[nodiscard]] Result<void> admit_body(Exchange& ex);

@@ -1,6 +1,7 @@
 #include "gateway/exchange/worker.hpp"
 
 #include "gateway/base/log.hpp"
+#include "gateway/exchange/request_body.hpp"
 #include "gateway/exchange/session.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -100,21 +101,31 @@ void Worker::stop_accepting() {
         listener_.close();
         state_->deadlines.expire_clock(kKeepAlive);
         silent_until_ = Clock::now() + kFirstRequestGrace;
+        closed_.store(true, std::memory_order_release);
     });
 }
 
-void Worker::terminate() {
-    asio::post(io_, [this] {
+void Worker::terminate(Duration grace) {
+    asio::post(io_, [this, grace] {
         listener_.close();
-        stopping_ = true;
-        state_->terminating = true;
-        timer_.cancel();
-        if (state_->redis) state_->redis->stop();
-        state_->pool.close_all();
-        state_->deadlines.terminate_all();
-        state_->flush_log();
-        guard_.reset();
+        closed_.store(true, std::memory_order_release);
+        state_->interrupt_running();
+        state_->deadlines.expire_clock(kKeepAlive);
+        state_->deadlines.expire_clock(kFirstRequest);
+        state_->deadlines.expire_clock(kRequestBody);
+        end_at_ = Clock::now() + grace;
+        if (drained()) end_everything(); // else the tick does it
     });
+}
+
+void Worker::end_everything() {
+    if (std::exchange(stopping_, true)) return;
+    timer_.cancel();
+    if (state_->redis) state_->redis->stop();
+    state_->pool.close_all();
+    state_->deadlines.terminate_all();
+    state_->flush_log();
+    guard_.reset();
 }
 
 void Worker::join() {
@@ -191,6 +202,7 @@ Task<void> Worker::tick() {
         co_await timer_.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, ignored));
         const TimePoint now = Clock::now();
         state_->metrics.shard().observe(counters_.loop_lag, std::max(Duration::zero(), now - due));
+        last_turn_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
         state_->deadlines.tick(now);
         renew_pressure(now, now - due);
         if (now >= silent_until_) state_->deadlines.expire_clock(kFirstRequest);
@@ -199,6 +211,7 @@ Task<void> Worker::tick() {
         state_->publish_connections();
         counters_.publish(state_->metrics.shard(), state_->responses.stats(),
                           state_->redis ? &state_->redis->stats() : nullptr);
+        if (now >= end_at_ || (end_at_ != kNever && drained())) end_everything();
     }
 }
 

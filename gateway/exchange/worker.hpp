@@ -29,9 +29,18 @@ class Worker {
     // From any thread.
     void use(SnapshotPtr snapshot, net::TlsContext tls);
     void stop_accepting(); // closes the listener and the idle connections
-    void terminate();      // ends every connection now; the thread ends when all are gone
+    // Interrupts what runs: streams get their error event, requests that wait an error. What is not gone after `grace`
+    // is closed. The thread ends when all are gone.
+    void terminate(Duration grace);
     void join();
-    [[nodiscard]] unsigned sessions() const noexcept { return sessions_.load(std::memory_order_relaxed); }
+    // When the event loop turned last; it does every 100 ms.
+    [[nodiscard]] TimePoint last_turn() const noexcept {
+        return TimePoint(Duration(last_turn_.load(std::memory_order_relaxed)));
+    }
+    // After stop_accepting(): it has happened, and every connection has ended, those that waited to be accepted too.
+    [[nodiscard]] bool drained() const noexcept {
+        return closed_.load(std::memory_order_acquire) && sessions_.load(std::memory_order_relaxed) == 0;
+    }
     [[nodiscard]] Pressure pressure() const noexcept { return pressure_.load(std::memory_order_relaxed); }
 
   private:
@@ -40,6 +49,7 @@ class Worker {
     Task<net::ChannelPtr> secure(net::TcpSocket socket);
     Task<void> tick();
     void renew_pressure(TimePoint now, Duration late);
+    void end_everything();
 
     asio::io_context io_{1};
     asio::executor_work_guard<Executor> guard_;
@@ -49,8 +59,11 @@ class Worker {
     net::SteadyTimer timer_;
     std::atomic<unsigned> sessions_{0};
     std::atomic<Pressure> pressure_{Pressure::none};
+    std::atomic<bool> closed_{false}; // no session can begin
+    std::atomic<Duration::rep> last_turn_{Clock::now().time_since_epoch().count()};
     bool stopping_ = false;
     TimePoint silent_until_ = kNever; // then connections without any request are closed
+    TimePoint end_at_ = kNever;       // a stop's grace is over
     std::thread thread_;
     WorkerCounters counters_;
 };

@@ -66,6 +66,16 @@ void WorkerState::publish_connections() {
     }
 }
 
+// Each leaves the list before it is told: what it does then may destroy any of them.
+void WorkerState::interrupt_running() {
+    terminating = true;
+    while (!running.empty()) {
+        Interruptible& next = running.front();
+        running.pop_front();
+        next.on_shutdown();
+    }
+}
+
 void WorkerState::flush_log() {
     if (log_line_count == 0) return;
     shared.access_log.submit(std::move(log_lines), log_line_count);

@@ -24,6 +24,8 @@
 #include "policy/failed_keys.hpp"
 #include "policy/limiter.hpp"
 
+#include <boost/intrusive/list.hpp>
+
 #include <atomic>
 #include <memory>
 #include <random>
@@ -74,7 +76,18 @@ struct Shared {
     std::atomic<std::uint64_t> memory_limit{0}; // octets; 0: none known
     std::atomic<Pressure> memory_pressure{Pressure::none};
     std::atomic<bool> draining{false}; // answers carry Connection: close, readiness is off
+    std::atomic<bool> stuck{false};    // an event loop does not turn any more: liveness is off
     std::string pseudonym;             // in Via: "tollgate-3f9a1c"
+};
+
+// Work that a stopping worker ends early and in order: its answer gets an error rather than a mere end (F76).
+class Interruptible
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  public:
+    virtual void on_shutdown() = 0;
+
+  protected:
+    ~Interruptible() = default;
 };
 
 // Owned by one worker, touched only from its thread.
@@ -108,6 +121,7 @@ struct WorkerState {
     void use(SnapshotPtr next); // a reload: later requests see it, running ones keep theirs
     void observe_connect(std::uint32_t provider_index, const net::DialTimes& times);
     void flush_log();
+    void interrupt_running(); // what starts later sees `terminating`
 
     // Open upstream connections, published by the tick.
     void publish_connections();
