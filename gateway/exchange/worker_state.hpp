@@ -116,6 +116,7 @@ struct WorkerState {
     LoopLag lag;
     Pressure pressure = Pressure::none;      // renewed by the tick
     bool terminating = false;                // connections end because the process does
+    boost::intrusive::list<Interruptible, boost::intrusive::constant_time_size<false>> running;
     std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
 
     void use(SnapshotPtr next); // a reload: later requests see it, running ones keep theirs

@@ -1,9 +1,9 @@
 #include "gateway/http/codec.hpp"
 
+#include "config/address.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/http/agreement.hpp"
 #include "gateway/http/grammar.hpp"
-#include "gateway/net/address.hpp"
 
 #include <fmt/format.h>
 
@@ -132,9 +132,8 @@ std::expected<void, BadMessage> parse_version(std::string_view text, int& minor)
 bool is_metadata_address(std::string_view host) {
     const bool bracketed = host.starts_with('[');
     const auto name = bracketed ? host.substr(1, host.find(']') - 1) : host.substr(0, host.find(':'));
-    boost::system::error_code error;
-    const auto address = boost::asio::ip::make_address(std::string(name), error);
-    return !error && net::classify(address) == net::AddressClass::forbidden;
+    const auto address = config::parse_address(name);
+    return address && config::reach_of(*address) == config::Reach::forbidden;
 }
 
 // absolute-form (RFC 9112 §3.2.2) must name the same authority as Host; it is reduced to origin-form.

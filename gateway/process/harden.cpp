@@ -13,13 +13,6 @@ void forbid_core_dumps() noexcept {
     ::setrlimit(RLIMIT_CORE, &none);
 }
 
-void raise_descriptor_limit() noexcept {
-    rlimit files{};
-    if (::getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-    files.rlim_cur = files.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &files);
-}
-
 void ignore_stray_signals() noexcept {
     for (const int stray : {SIGPIPE, SIGUSR2, SIGALRM, SIGVTALRM, SIGXFSZ, SIGHUP, SIGUSR1}) ::signal(stray, SIG_IGN);
 }

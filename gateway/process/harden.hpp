@@ -6,9 +6,6 @@ namespace tollgate::process {
 // No core file and no other process of the same user may read the memory (R24, F79). Cannot fail on Linux.
 void forbid_core_dumps() noexcept;
 
-// Descriptors are what limits connections: the soft limit becomes the hard one.
-void raise_descriptor_limit() noexcept;
-
 // A closed pipe and a full file are error codes, not deaths; nor is a timer's, a reload's or a rotation's signal,
 // before or after somebody waits for it (F78).
 void ignore_stray_signals() noexcept;

@@ -71,7 +71,7 @@ def make_certificate(folder):
 
 
 def with_tls(config):
-    return config.replace("half_close: @HALF_CLOSE@ }", 'half_close: @HALF_CLOSE@, tls: { cert: "@CERT@", key: "@CERT_KEY@" } }')
+    return config.replace("half_close: @HALF_CLOSE@,", 'half_close: @HALF_CLOSE@, tls: { cert: "@CERT@", key: "@CERT_KEY@" },')
 
 
 class Replay(GatewayTest):

@@ -33,18 +33,6 @@ TEST(Harden, NoCoreDumpAndNoReader) {
     });
 }
 
-TEST(Harden, DescriptorsUpToTheHardLimit) {
-    in_child([] {
-        rlimit files{};
-        ::getrlimit(RLIMIT_NOFILE, &files);
-        files.rlim_cur = 64;
-        ::setrlimit(RLIMIT_NOFILE, &files);
-        raise_descriptor_limit();
-        ::getrlimit(RLIMIT_NOFILE, &files);
-        return files.rlim_cur == files.rlim_max;
-    });
-}
-
 TEST(Harden, StraySignalsDoNotKill) {
     in_child([] {
         ignore_stray_signals();
