@@ -1,5 +1,7 @@
 """TLS on both sides: the api listener, and providers whose certificate has to be right (design §6)."""
 
+import contextlib
+import json
 import pathlib
 import shutil
 import socket
@@ -81,6 +83,117 @@ class Listener(TlsCase):
             self.connect(old)
         eventually(lambda: self.handshakes("error") == 1, "the failed handshake in the metrics")
 
+    def test_case_247_old_client_is_told_why(self):
+        old = ssl.create_default_context(cafile=self.root)
+        old.set_ciphers("ALL:@SECLEVEL=0")
+        old.minimum_version = ssl.TLSVersion.TLSv1
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+        with self.assertRaises(ssl.SSLError) as refusal:
+            self.connect(old)
+        self.assertIn("PROTOCOL_VERSION", refusal.exception.reason)
+
+    def test_case_250_only_http_2(self):
+        context = ssl.create_default_context(cafile=self.root)
+        context.set_alpn_protocols(["h2"])
+        with self.assertRaises(ssl.SSLError) as refusal:
+            self.connect(context)
+        self.assertRegex(str(refusal.exception), "NO_APPLICATION_PROTOCOL|alert number 120")  # RFC 7301 §3.2
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        with self.connect(context) as connection:
+            self.assertEqual(connection.socket.selected_alpn_protocol(), "http/1.1")
+        with self.connect() as connection:  # speaks HTTP/2 without asking
+            connection.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9))
+            self.assertIn(connection.read_response().status, (400, 505))
+            self.assertEqual(connection.wait_closed(), "fin")
+
+    def test_case_251_end_without_close_notify_is_no_end_of_a_body(self):
+        body = json.dumps(chat(self.prompt)).encode()
+        head = f"POST {CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {RED}\r\nContent-Type: application/json\r\n"
+        chunk = b"%x\r\n%s\r\n" % (len(body), body)
+        for framed in (f"Content-Length: {len(body) + 1}\r\n\r\n".encode() + body,
+                       b"Transfer-Encoding: chunked\r\n\r\n" + chunk):  # fmt: skip
+            with self.connect() as connection:
+                connection.send(head.encode() + framed)
+                socket.socket.shutdown(connection.socket, socket.SHUT_WR)  # below TLS
+                with contextlib.suppress(PeerClosed, OSError):
+                    self.assertGreaterEqual(connection.read_response().status, 400)
+        eventually(
+            lambda: self.gateway.metrics().sum("tollgate_listener_connections", state="active") == 0, "both are gone"
+        )
+        self.assert_calls(0)
+
+    def test_case_234_handshake_deadline(self):
+        """The first octets of a ClientHello, then silence."""
+        with Connection("127.0.0.1", self.gateway.api_port) as silent, Connection("127.0.0.1", self.gateway.api_port) as mute:
+            silent.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32))
+            for connection in (silent, mute):
+                self.assertIsNotNone(connection.wait_closed(100), "10 s, ten times over")
+        eventually(lambda: self.handshakes("error") == 2, "both in the metrics")
+
+    def test_t30_handshakes_are_bounded(self):
+        """Those beyond the bound are closed at once; connections that are open do not notice."""
+        with self.connect() as open_one:
+            silent = [socket.create_connection(("127.0.0.1", self.gateway.api_port)) for _ in range(1100)]
+            eventually(lambda: self.handshakes("refused") == 1100 - 1024, "the surplus")
+            open_one.request("GET", "/v1/models", bearer(RED))
+            self.assertEqual(open_one.read_response().status, 200)
+            for connection in silent:
+                connection.close()
+        eventually(lambda: self.handshakes("error") == 1024, "the rest gave up")
+        with self.connect() as connection:
+            connection.request("GET", "/v1/models", bearer(RED))
+            self.assertEqual(connection.read_response().status, 200)
+
+    def test_certificate_end_is_a_metric(self):
+        with self.connect() as connection:
+            end = ssl.cert_time_to_seconds(connection.socket.getpeercert()["notAfter"])
+        name = "tollgate_tls_certificate_not_after_timestamp_seconds"
+        found = [(labels, value) for sample, labels, value in self.gateway.metrics().samples if sample == name]
+        self.assertEqual(found, [({"name": "api"}, end)])
+
+    def test_reload_under_load(self):
+        """F57: new connections get the new certificate, open ones live on, a bad file changes nothing."""
+        failures, serials, stop = [], set(), threading.Event()
+
+        def ask():
+            with self.connect() as kept:
+                while not stop.is_set():
+                    try:
+                        kept.request("GET", "/v1/models", bearer(RED))
+                        with self.connect() as fresh:
+                            serials.add(fresh.socket.getpeercert()["serialNumber"])
+                            fresh.request("GET", "/v1/models", bearer(RED))
+                            statuses = fresh.read_response().status, kept.read_response().status
+                        if statuses != (200, 200):
+                            failures.append(statuses)
+                    except Exception as failure:  # noqa: BLE001: whatever it is, it is a failed request
+                        failures.append(repr(failure))
+                        return
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        reloads = lambda result: self.gateway.metrics().sum("tollgate_config_reloads_total", result=result)  # noqa: E731
+        for turn in range(1, 6):
+            for source, target in zip(make_certificate(self.folder, f"turn{turn}", signer="root"), (self.cert, self.key)):
+                fresh = target.with_suffix(".next")
+                shutil.copy(source, fresh)
+                fresh.rename(target)
+            before = len(serials)
+            self.gateway.reload()
+            eventually(lambda: reloads("success") == turn, "a reload")  # noqa: B023
+            eventually(lambda: len(serials) > before, "a client that saw the new certificate")  # noqa: B023
+            good = self.cert.read_bytes()
+            self.cert.write_bytes(b"-----BEGIN CERTIFICATE-----\nnot one\n-----END CERTIFICATE-----\n")
+            self.gateway.reload()
+            eventually(lambda: reloads("failure") == turn, "a refusal")  # noqa: B023
+            self.cert.write_bytes(good)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+        self.assertIn("certificate", self.gateway.log)
+
     def test_each_of_1_2_and_1_3_is_served(self):
         for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
             context = ssl.create_default_context(cafile=self.root)
@@ -130,6 +243,59 @@ class Listener(TlsCase):
             self.assertEqual(connection.read_response().status, 200)
         with self.started(self.settings, wait=False) as second:
             self.assertEqual(second.child.wait(10), 1, second.log)
+
+
+class ClientCertificates(TlsCase):
+    """listen.tls.client_ca: who has no certificate of that authority is no client."""
+
+    def setUp(self):
+        super().setUp()
+        self.people, _ = make_certificate(self.folder, "people")
+        config = settings(self.mock.url)
+        config["listen"]["tls"] = {"cert": str(self.cert), "key": str(self.key), "client_ca": str(self.people)}
+        self.gateway = self.enterContext(self.started(config))
+
+    def context(self, name=None, signer=None):
+        context = ssl.create_default_context(cafile=self.root)
+        if name is not None:
+            context.load_cert_chain(*make_certificate(self.folder, name, host="client.example", signer=signer))
+        return context
+
+    def status(self, context):
+        """Of an answer; None where there was no connection. With TLS 1.3 the refusal is seen at the first read."""
+        try:
+            with Connection("127.0.0.1", self.gateway.api_port, tls=context) as connection:
+                connection.request("GET", "/v1/models", bearer(RED))
+                return connection.read_response().status
+        except (ssl.SSLError, PeerClosed, ConnectionError):
+            return None
+
+    def test_only_certificates_of_the_authority_connect(self):
+        make_certificate(self.folder, "strangers")
+        known = self.context("ann", signer="people")
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            for context, expected in (
+                (known, 200),
+                (self.context(), None),
+                (self.context("self-made"), None),
+                (self.context("bob", signer="strangers"), None),
+                (self.context("server-side", signer="root"), None),
+            ):
+                context.minimum_version = context.maximum_version = version
+                self.assertEqual(self.status(context), expected)
+        refused = lambda: self.gateway.metrics().sum("tollgate_tls_handshakes_total", result="error")  # noqa: E731
+        eventually(lambda: refused() == 8, "eight failed handshakes")
+        requests = self.gateway.metrics().sum("tollgate_http_requests_total", listener="api")
+        self.assertEqual(requests, 2, "nothing of the others was read")
+
+    def test_reload_takes_another_authority(self):
+        others, _ = make_certificate(self.folder, "others")
+        ann, ben = self.context("ann2", signer="people"), self.context("ben", signer="others")
+        self.assertEqual((self.status(ann), self.status(ben)), (200, None))
+        shutil.copy(others, self.people)
+        self.gateway.reload()
+        eventually(lambda: self.status(ben) == 200, "the other authority")
+        self.assertIsNone(self.status(ann))
 
 
 class Upstream(TlsCase):
@@ -183,7 +349,7 @@ class Upstream(TlsCase):
         provider = self.provider(*named)
         self.assertEqual(self.asked(provider.port, self.root, host="localhost").status, 200)
 
-    def test_expired_certificate_is_502(self):
+    def expired(self):
         key, cert = self.folder / "expired.key", self.folder / "expired.crt"
         request = self.folder / "expired.csr"
         names = self.folder / "expired.ext"
@@ -192,7 +358,45 @@ class Upstream(TlsCase):
         subprocess.run(command, check=True, capture_output=True)
         subprocess.run(["openssl", "x509", "-req", "-in", request, "-CA", self.root, "-CAkey", self.folder / "root.key",
                         "-days", "-1", "-extfile", names, "-out", cert], check=True, capture_output=True)  # fmt: skip
+        return key, cert
+
+    def test_expired_certificate_is_502(self):
+        key, cert = self.expired()
         self.assert_refused(self.provider(cert, key), self.root)
+
+    def test_key_is_never_written_to_a_provider_that_is_not_proven(self):
+        """Fault 4, seen from inside the other end: no octet of a request comes out of TLS."""
+        make_certificate(self.folder, "foreign-root")
+        key, cert = self.expired()
+        for cert, key in (
+            make_certificate(self.folder, "alone"),
+            make_certificate(self.folder, "foreign", signer="foreign-root"),
+            make_certificate(self.folder, "misnamed", host="elsewhere.example", signer="root"),
+            (cert, key),
+        ):
+            server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            server.load_cert_chain(cert, key)
+            with socket.create_server(("127.0.0.1", 0)) as listener:
+                seen = []
+
+                def accept():
+                    for _ in range(2):
+                        caller, _ = listener.accept()  # noqa: B023
+                        caller.settimeout(10)
+                        try:
+                            with server.wrap_socket(caller, server_side=True) as secured:  # noqa: B023
+                                seen.append(secured.recv(65536))  # noqa: B023
+                        except (ssl.SSLError, ConnectionError) as refusal:
+                            seen.append(refusal)  # noqa: B023
+
+                thread = threading.Thread(target=accept)
+                thread.start()
+                response = self.asked(listener.getsockname()[1], self.root)
+                thread.join()
+            self.assert_error(response, 502, "provider_connection_failed")
+            self.assertEqual(len(seen), 2)
+            for what in seen:
+                self.assertTrue(isinstance(what, Exception) or what == b"", what)
 
     def test_plain_provider_behind_https_is_502(self):
         def answer_in_the_clear(listener):
