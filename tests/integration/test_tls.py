@@ -97,7 +97,7 @@ class Listener(TlsCase):
         context.set_alpn_protocols(["h2"])
         with self.assertRaises(ssl.SSLError) as refusal:
             self.connect(context)
-        self.assertRegex(str(refusal.exception), "NO_APPLICATION_PROTOCOL|alert number 120")  # RFC 7301 §3.2
+        self.assertRegex(str(refusal.exception), "(?i)no.application.protocol")  # RFC 7301 §3.2
         context.set_alpn_protocols(["h2", "http/1.1"])
         with self.connect(context) as connection:
             self.assertEqual(connection.socket.selected_alpn_protocol(), "http/1.1")
