@@ -53,8 +53,8 @@ std::expected<std::optional<std::size_t>, BadMessage> HeadScanner::scan(std::str
             return std::unexpected(BadMessage{400, "A line of the message head does not end in CRLF."});
         const std::string_view line = rest.substr(0, length - 1);
         line_start_ += length + 1;
-        if (line.empty() && lines_ > 0) return std::optional<std::size_t>(line_start_);
-        if (line.empty()) {
+        const bool ended = line.empty() && lines_ > 0;
+        if (line.empty() && !ended) {
             leading_ = line_start_;
             if (leading_ > 2 * kMaxLeadingEmptyLines)
                 return std::unexpected(BadMessage{400, "Too many empty lines before the request."});
@@ -62,10 +62,10 @@ std::expected<std::optional<std::size_t>, BadMessage> HeadScanner::scan(std::str
         }
         if (line.size() > (lines_ == 0 ? limits_.start_line : limits_.line))
             return std::unexpected(line_too_long(line));
-        ++lines_;
-        if (lines_ > limits_.fields + 1) return std::unexpected(BadMessage{431, "Too many header fields."});
+        if (!ended && ++lines_ > limits_.fields + 1) return std::unexpected(BadMessage{431, "Too many header fields."});
         if (line_start_ - leading_ > limits_.total)
             return std::unexpected(BadMessage{431, "The message head is too large."});
+        if (ended) return std::optional<std::size_t>(line_start_);
     }
 }
 

@@ -41,7 +41,10 @@ std::size_t SseSplitter::scan(std::string_view octets) noexcept {
 }
 
 std::string_view SseSplitter::without_mark(std::string_view event) noexcept {
-    if (first_ && event.starts_with("\xEF\xBB\xBF")) event.remove_prefix(3);
+    if (first_ && event.starts_with("\xEF\xBB\xBF")) {
+        event.remove_prefix(3);
+        event.remove_prefix(std::min(event.find_first_not_of("\r\n"), event.size())); // it stood on a line of its own
+    }
     first_ = false;
     return event;
 }

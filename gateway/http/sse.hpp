@@ -27,7 +27,8 @@ class SseSplitter {
             const bool whole = pending_.empty() && complete_;
             if (!whole) pending_.append(octets.substr(0, n));
             if (complete_) {
-                on_event(without_mark(whole ? octets.substr(0, n) : std::string_view(pending_)));
+                const auto event = without_mark(whole ? octets.substr(0, n) : std::string_view(pending_));
+                if (!event.empty()) on_event(event);
                 pending_.clear();
             }
             octets.remove_prefix(n);

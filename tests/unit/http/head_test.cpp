@@ -59,6 +59,24 @@ TEST(HeadScanner, headAtItsLimits_isAcceptedAndOneMoreRefused) {
     }
 }
 
+// Found by fuzzing: the line that ends the head was not counted, so a head was refused or not depending on its cuts.
+TEST(HeadScanner, totalLimit_doesNotDependOnTheCuts) {
+    for (const std::size_t total : {kRequestLimits.total, kRequestLimits.total + 1, kRequestLimits.total + 2}) {
+        std::string head = "GET / HTTP/1.1\r\n";
+        while (head.size() + 4100 < total) head += "X: " + std::string(4000, 'x') + "\r\n";
+        head += "Y: " + std::string(total - head.size() - 7, 'y') + "\r\n\r\n";
+        ASSERT_EQ(head.size(), total);
+        for (const std::size_t step : {std::size_t{1}, std::size_t{2}, head.size()}) {
+            HeadScanner scanner(kRequestLimits);
+            const Verdict verdict = scan_growing(scanner, head, step);
+            if (total == kRequestLimits.total)
+                EXPECT_EQ(verdict.length, total) << step;
+            else
+                EXPECT_EQ(verdict.refused, 431) << total << " by " << step;
+        }
+    }
+}
+
 TEST(HeadScanner, refusals_comeBeforeTheLineEnds) {
     const auto at = [](const std::string& text) {
         HeadScanner scanner(kRequestLimits);

@@ -102,6 +102,18 @@ TEST(SseSplitter, byteOrderMark_isLeftOutAtTheStartOnly) {
         EXPECT_EQ(data_of(split(segments)), (Strings{"a", ""})) << split(segments);
 }
 
+// Found by fuzzing: the line that the mark stood on became the first, empty line of the event, which ends it for
+// others.
+TEST(SseSplitter, byteOrderMark_onALineOfItsOwnIsNoPartOfTheEvent) {
+    for (const std::string_view end : {"\n", "\r", "\r\n"}) {
+        const std::string mark = "\xEF\xBB\xBF" + std::string(end);
+        for (const std::string& stream : {mark + "data: a\n\n", mark + std::string(end) + "data: a\n\n"}) {
+            for (const Segments& segments : {test::whole(stream), test::octet_by_octet(stream)})
+                EXPECT_EQ(split(segments).events, (Strings{"data: a\n\n"})) << split(segments);
+        }
+    }
+}
+
 TEST(SseSplitter, emptyLinesBetweenEvents_areNoEvents) {
     const Split got = split(test::whole("\n\r\n\rdata: a\n\n\n\n\r\ndata: b\n\n\n"));
     EXPECT_EQ(data_of(got), (Strings{"a", "b"})) << got;
