@@ -2,8 +2,10 @@
 // the model is the value of the only part of that name, by a second, plainer reader.
 #include "gateway/api/model_name.hpp"
 #include "gateway/api/multipart.hpp"
+#include "gateway/base/text.hpp"
 #include "tests/fuzz/fuzz.hpp"
 
+#include <algorithm>
 #include <optional>
 
 namespace tollgate::fuzz {
@@ -30,7 +32,26 @@ Scanned scan(const std::string& boundary, std::string_view body, Cut cut) {
     return {true, scanner.model(), scanner.model_offset(), scanner.model_length(), scanner.stream()};
 }
 
-// Offsets of the values of all parts whose head names `name`, quoted or not, in any letter case of the head.
+std::string lower(std::string text) {
+    std::ranges::transform(text, text.begin(), ascii_lower);
+    return text;
+}
+
+// Whether one of the lines, each with its CRLF, is a Content-Disposition with that name, quoted or not.
+bool names(std::string_view lines, std::string_view name) {
+    for (std::size_t end = 0; (end = lines.find("\r\n")) != lines.npos; lines.remove_prefix(end + 2)) {
+        const std::string line(lines.substr(0, end + 2));
+        if (!lower(line).starts_with("content-disposition:")) continue;
+        for (const std::string& spelling : {"name=\"" + std::string(name) + "\"", "name=" + std::string(name)}) {
+            const std::size_t at = line.find(spelling);
+            if (at == std::string::npos || !std::string_view(" ;\t").contains(line[at - 1])) continue;
+            if (std::string_view(";\r \t").contains(line[at + spelling.size()])) return true;
+        }
+    }
+    return false;
+}
+
+// Offset and length of the values of all parts whose head names `name`.
 std::vector<std::pair<std::size_t, std::size_t>> values_of(std::string_view body, const std::string& boundary,
                                                            std::string_view name) {
     const std::string delimiter = "\r\n--" + boundary;
@@ -42,16 +63,7 @@ std::vector<std::pair<std::size_t, std::size_t>> values_of(std::string_view body
         const std::size_t value = text.find("\r\n\r\n", head - 2) + 4;
         const std::size_t end = text.find(delimiter, head);
         if (end == std::string::npos) break;
-        const std::string lines = text.substr(head, value - head);
-        for (const std::string& spelling : {"name=\"" + std::string(name) + "\"", "name=" + std::string(name)}) {
-            const std::size_t found = lines.find(spelling);
-            const bool whole = found != std::string::npos && found > 0 &&
-                               std::string_view(" ;\t").contains(lines[found - 1]) &&
-                               std::string_view(";\r \t").contains(lines[found + spelling.size()]);
-            if (!whole) continue;
-            out.emplace_back(value - 2, end - value);
-            break;
-        }
+        if (names(text.substr(head, value - 2 - head), name)) out.emplace_back(value - 2, end - value);
         at = end;
     }
     return out;

@@ -28,10 +28,12 @@ void check_key_text(std::string_view key) {
     const std::string_view shown = policy::shown_part(key);
     require(shown.size() <= 11 && key.starts_with(shown), "more of a key is shown than its public part");
     if (policy::hashable_key(key)) require(!key.empty() && key.size() <= policy::kMaxKeyLength, "over the limit");
-    for (const Error& error : {policy::mistyped_key_error(key), policy::invalid_key_error(key)}) {
-        require(error.status == 401, "a bad key is not a 401");
-        if (key.size() > 24) require(!error.message.contains(key.substr(12)), "an answer shows the key");
-    }
+    // What is answered depends on the public part and on well-known prefixes only.
+    const std::string other = std::string(key.substr(0, 12)) + "another-text-in-its-place";
+    require(policy::mistyped_key_error(key).message == policy::mistyped_key_error(other).message,
+            "an answer shows a key");
+    require(policy::invalid_key_error(key).message == policy::invalid_key_error(other).message,
+            "an answer shows a key");
 }
 
 void check_text(std::string_view text) {
