@@ -148,12 +148,12 @@ Result<std::string> ChatStreamToCompletions::event(std::string_view event) {
     while (!event.empty()) {
         const SseEvent next = take_sse_event(event);
         out += next.comments;
-        if (!next.has_data) {
-            if (!next.comments.empty()) out += '\n';
-            continue;
+        const std::size_t told = out.size();
+        if (next.has_data) {
+            if (auto converted = impl_->convert(next.data, next.original, out); !converted)
+                return fail(std::move(converted.error()));
         }
-        if (auto converted = impl_->convert(next.data, next.original, out); !converted)
-            return fail(std::move(converted.error()));
+        if (out.size() == told && !next.comments.empty()) out += '\n';
     }
     return out;
 }

@@ -168,6 +168,8 @@ TEST_F(ViaChatStream, framing_variants) {
     EXPECT_EQ(feed("data: [DONE]\r\r"), "data: [DONE]\n\n");
     const std::string commented = feed(": ping\n" + with(R"([{"delta":{"content":"x"}}])"));
     EXPECT_TRUE(commented.starts_with(": ping\ndata: {")) << commented;
+    // Found by fuzzing: the comments of a chunk that vanishes ended inside an event.
+    EXPECT_EQ(feed(": ping\n" + with(R"([{"delta":{"role":"assistant"}}])")), ": ping\n\n");
     const std::string two = feed(with(R"([{"delta":{"content":"x"}}])") + "data: [DONE]\n\n");
     EXPECT_TRUE(two.starts_with("data: {") && two.ends_with("\n\ndata: [DONE]\n\n")) << two;
 }
