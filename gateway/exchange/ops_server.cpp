@@ -19,6 +19,8 @@ constexpr auto kRequestTime = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kMemoryInterval = std::chrono::milliseconds(500);
 constexpr auto kTrimInterval = std::chrono::seconds(10); // malloc_trim walks the whole heap
+constexpr int kMappedFrom = 1 << 20; // octets: larger blocks are mapped, and unmapped when they are freed
+constexpr int kKeptAtTop = 4 << 20;  // octets an arena keeps for the next allocation
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kExposition =
     "text/plain; version=0.0.4; charset=utf-8"; // Prometheus 3 insists on the version
@@ -46,6 +48,10 @@ Page make_page(Shared& shared, std::string_view method, std::string_view path) {
 
 OpsServer::OpsServer(asio::io_context& io, Shared& shared)
     : io_(io), shared_(shared), timer_(io), metrics_(shared.registry, shared.registry.make_shard()) {
+    // Without this the allocator raises both with the largest body it has seen, and keeps a crowd of them for ever
+    // (T3).
+    ::mallopt(M_MMAP_THRESHOLD, kMappedFrom);
+    ::mallopt(M_TRIM_THRESHOLD, kKeptAtTop);
     metrics_.use(std::make_shared<metrics::Vocabulary>());
     asio::co_spawn(io_, tick(), asio::detached);
 }
