@@ -151,6 +151,8 @@ bool RequestInspector::key(std::string_view text) {
     if (text.find('\0') != std::string_view::npos)
         return refuse("invalid_value", "A key of the JSON body holds a NUL character.");
     if (depth_ == 1 && !root_key(text)) return false;
+    if (const std::string_view meant = resembled(text); !meant.empty())
+        return refuse("invalid_value", quoted(text) + " must be spelled " + quoted(meant) + ".", text);
     keys_.push_back(text);
     if (depth_ < 2) return true;
     if ((root_ == Member::options || root_ == Member::metadata) && is_forbidden_member(text))
@@ -158,6 +160,16 @@ bool RequestInspector::key(std::string_view text) {
     if (depth_ == 2 && root_ == Member::metadata && keys_.size() - frames_[2].first_key > kMaxMetadataPairs)
         return refuse("invalid_value", "`metadata` has more than 16 pairs.", "metadata");
     return true;
+}
+
+// The nested key with a meaning here that `text` is a variant of in letter case (row 26), else nothing.
+std::string_view RequestInspector::resembled(std::string_view text) const {
+    const auto variant_of = [&](std::string_view name) { return text != name && folds_to(text, name); };
+    if (depth_ == 2 && root_ == Member::stream_options && variant_of("include_usage")) return "include_usage";
+    if (!in_item()) return {};
+    for (const std::string_view name : {"type", "role", "tools"})
+        if (variant_of(name)) return name;
+    return {};
 }
 
 bool RequestInspector::root_key(std::string_view text) {

@@ -72,6 +72,7 @@ class RequestInspector {
     bool refuse_type(std::string_view wanted);
     bool begin_value();
     bool root_key(std::string_view name);
+    [[nodiscard]] std::string_view resembled(std::string_view text) const;
     bool root_container(bool object);
     bool root_scalar(const JsonScalar& value);
     bool bounded_integer(const JsonScalar& value, std::int64_t low, std::int64_t high);

@@ -130,6 +130,11 @@ TEST(RequestKeys, row_26_case_variants_of_policy_keys) {
         EXPECT_EQ(verdict("{\"model\":\"m\",\"" + key + "\":1}"), "invalid_value/" + key);
     }
     EXPECT_EQ(verdict(R"({"model":"m","messages":[{"Model":"x","STREAM":1}],"model2":1,"modem":2})"), "ok");
+    EXPECT_EQ(verdict(R"({"stream_options":{"include_usage":true,"Include_Usage":false}})"),
+              "invalid_value/Include_Usage");
+    EXPECT_EQ(verdict(R"({"tools":[{"type":"function","Type":"web_search"}]})"), "invalid_value/Type");
+    EXPECT_EQ(verdict(R"({"input":[{"role":"user","TOOLS":[]}]})"), "invalid_value/TOOLS");
+    EXPECT_EQ(verdict(R"({"tools":[{"type":"function","function":{"Type":1,"parameters":{"Type":2}}}]})"), "ok");
 }
 
 TEST(RequestKeys, row_27_nul_and_lone_surrogates) {
