@@ -8,7 +8,7 @@ import sys
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1] / name) for name in ("integration", "support/py")]
 
-import http_cases  # noqa: E402: found by the line above
+import corpus  # noqa: E402: found by the line above
 from common import KEY  # noqa: E402
 
 AUTHORIZATION = f"Authorization: Bearer {KEY}\r\n"
@@ -67,7 +67,7 @@ VALID = [
     f"GET /v1/models HTTP/1.1\r\nHost: gateway\r\n{AUTHORIZATION}\r\n".encode(),
     f"GET http://gateway/v1/models HTTP/1.1\r\nHost: gateway\r\n{AUTHORIZATION}\r\n".encode(),
 ]
-CATALOGUE = [data for _, _, data in http_cases.CASES if len(data) < 3000] + [http_cases.S]
+CATALOGUE = [case.octets for case in corpus.read("requests") if len(case.octets) < 3000]
 
 LINES = [line.encode("latin-1") for line in (
     "Transfer-Encoding: chunked", "Transfer-Encoding: identity", "Transfer-Encoding:\tchunked", "transfer-encoding: chunked ",

@@ -28,7 +28,7 @@ from upstream import Upstream, meaning, read_json  # noqa: E402, F401: tests use
 UPSTREAM_KEY = "upstream-account-key-of-the-mutations"
 CONFIG = """
 version: 1
-listen: { api: "@API@", metrics: "@METRICS@", workers: 2, half_close: serve }
+listen: { api: "@API@", metrics: "@METRICS@", workers: 2, half_close: serve, limits: { failed_keys: 1M } }
 store: { path: "@STORE@" }
 providers:
   recorder: { kind: openai, base_url: "http://127.0.0.1:@RECORDER@/base", api_keys: [ "@UPSTREAM_KEY@" ], private: true }
@@ -38,7 +38,7 @@ models:
   whisper-1: { upstreams: [ { provider: recorder } ] }
   text-embedding-3-small: { upstreams: [ { provider: recorder } ] }
   omni-moderation-latest: { upstreams: [ { provider: recorder } ] }
-  mock-smuggled: { upstreams: [ { provider: recorder } ] }
+  "mock-*": { upstreams: [ { provider: recorder } ] }
 keys:
   - { id: k_open, secret: "@KEY@" }
 """
