@@ -46,10 +46,10 @@ class RequestReader {
 
     // `body` must have padding() spare octets of capacity after its end (std::string::reserve).
     // Errors are 400 caller_invalid_request with OpenAI's code: duplicate keys at any depth (after unescaping),
-    // depth > 64, more than 100,000 values (1,000,000 on embeddings and completions), keys > 256 octets, invalid UTF-8, trailing
-    // octets, not an object, `stream` not a boolean, `model` not a clean string, max tokens or n below 1 or not
-    // integers. The root object must not repeat a policy key in another letter case (row 26). One exception to
-    // 400: a model name with characters outside ASCII is 404 caller_model_unknown (row 51), said only of a body without
+    // depth > 64, more than 100,000 values (1,000,000 on embeddings and completions), keys > 256 octets, invalid UTF-8,
+    // trailing octets, not an object, `stream` not a boolean, `model` not a clean string, max tokens or n below 1 or
+    // not integers. The root object must not repeat a policy key in another letter case (row 26). One exception to 400:
+    // a model name with characters outside ASCII is 404 caller_model_unknown (row 51), said only of a body without
     // other faults.
     [[nodiscard]] Result<RequestView> read(const std::string& body, Operation operation);
     [[nodiscard]] static std::size_t padding() noexcept;
