@@ -29,10 +29,12 @@ using metrics::Family;
 // Connections that cannot have their descriptors are refused at the door instead of failing later.
 config::Config capped(config::Config config, const net::DescriptorBudget& descriptors) {
     if (config.listen.max_connections <= descriptors.clients) return config;
-    log::info("listen.max_connections is lowered to what the limit on open files allows",
-              {{"max_connections", std::to_string(config.listen.max_connections)},
-               {"effective", std::to_string(descriptors.clients)},
-               {"open_files", std::to_string(descriptors.limit)}});
+    const bool asked_for = config.listen.max_connections != config::Listen{}.max_connections;
+    const auto say = asked_for ? log::warning : log::info;
+    say("listen.max_connections is lowered to what the limit on open files allows",
+        {{"max_connections", std::to_string(config.listen.max_connections)},
+         {"effective", std::to_string(descriptors.clients)},
+         {"open_files", std::to_string(descriptors.limit)}});
     config.listen.max_connections = descriptors.clients;
     return config;
 }

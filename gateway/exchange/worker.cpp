@@ -208,6 +208,8 @@ Task<void> Worker::tick() {
         if (now >= silent_until_) state_->deadlines.expire_clock(kFirstRequest);
         state_->date_line = date_line(WallClock::now());
         state_->flush_log();
+        const unsigned connections = state_->shared.connections.load(std::memory_order_relaxed);
+        if (connections > state_->shared.descriptors.crowded) state_->pool.close_all();
         state_->publish_connections();
         counters_.publish(state_->metrics.shard(), state_->responses.stats(),
                           state_->redis ? &state_->redis->stats() : nullptr);

@@ -56,9 +56,10 @@ inline constexpr unsigned kMaxHandshakes = 1024;
 // Thread-safe services; they outlive the workers.
 struct Shared {
     Shared(const config::Config& config, DerivedKeys derived, ObjectStore& object_store, metrics::LogSink& sink,
-           metrics::Registry& metrics_registry, const net::DescriptorBudget& descriptors)
-        : keys(derived), cache(config.cache.memory), idle_upstream(descriptors.idle_upstream), objects(object_store),
-          access_log(sink), registry(metrics_registry) {}
+           metrics::Registry& metrics_registry, const net::DescriptorBudget& descriptor_budget)
+        : keys(derived), cache(config.cache.memory), descriptors(descriptor_budget),
+          idle_upstream(descriptors.idle_upstream), objects(object_store), access_log(sink),
+          registry(metrics_registry) {}
 
     DerivedKeys keys;
     policy::Limiter limiter;
@@ -67,6 +68,7 @@ struct Shared {
     net::Sources sources; // of the connections on the api listener
     policy::FailedKeys failed_keys;
     net::Permits handshakes{kMaxHandshakes};
+    const net::DescriptorBudget descriptors;
     net::Permits idle_upstream;
     ObjectStore& objects;
     metrics::LogSink& access_log;

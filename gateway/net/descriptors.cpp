@@ -11,7 +11,8 @@ DescriptorBudget descriptor_budget(std::uint64_t limit) noexcept {
     const std::uint64_t usable = std::clamp(limit, kReservedDescriptors, kMost) - kReservedDescriptors;
     DescriptorBudget budget{.limit = limit};
     budget.idle_upstream = std::max(1U, static_cast<unsigned>(usable / 8));
-    budget.clients = std::max(1U, static_cast<unsigned>((usable - usable / 8) / 2));
+    budget.clients = std::max(1U, static_cast<unsigned>(usable / 2));
+    budget.crowded = std::max(1U, static_cast<unsigned>((usable - usable / 8) / 2));
     return budget;
 }
 

@@ -75,7 +75,7 @@ class Exhaustion(Case):
             found = re.search(r'"effective":"([0-9]+)"', gateway.log)
             self.assertIsNotNone(found, gateway.log)
             cap = int(found[1])
-            self.assertTrue(64 <= cap <= 96, cap)
+            self.assertEqual(cap, (256 - 64) // 2)
             streams = Streams(gateway, 20, "mock-tokens-150:pace-20")
             clients = [connect(gateway.api_port) for _ in range(400)]
             share = cpu_share(gateway, 1.0)

@@ -22,10 +22,12 @@ using namespace std::chrono_literals;
 TEST(DescriptorBudget, partsFitTheLimit) {
     for (const std::uint64_t limit : {80ULL, 100ULL, 256ULL, 1024ULL, 20'000ULL, 1ULL << 20}) {
         const DescriptorBudget budget = descriptor_budget(limit);
-        EXPECT_LE(2ULL * budget.clients + budget.idle_upstream + kReservedDescriptors, limit) << limit;
-        EXPECT_GE(2ULL * budget.clients + budget.idle_upstream + kReservedDescriptors + 2, limit) << limit;
+        EXPECT_LE(2ULL * budget.clients + kReservedDescriptors, limit) << limit;
+        EXPECT_LE(2ULL * budget.crowded + budget.idle_upstream + kReservedDescriptors, limit) << limit;
+        EXPECT_LE(budget.crowded, budget.clients) << limit;
     }
-    EXPECT_EQ(descriptor_budget(256).clients, 84U);
+    EXPECT_EQ(descriptor_budget(256).clients, 96U);
+    EXPECT_EQ(descriptor_budget(256).crowded, 84U);
     EXPECT_EQ(descriptor_budget(256).idle_upstream, 24U);
 }
 
