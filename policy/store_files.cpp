@@ -7,13 +7,17 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
 #include <fcntl.h>
 #include <filesystem>
 #include <string_view>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 #include <utility>
 
@@ -62,6 +66,20 @@ std::string read_some(int fd, std::size_t wanted) {
 
 std::string first_line(std::string_view text) {
     return std::string(text.substr(0, text.find('\n')));
+}
+
+// The owner writes its id just after it has taken the lock; until then the file names nobody, or one that is gone.
+std::string holder(int fd) {
+    constexpr int kTries = 50;
+    constexpr auto kPause = std::chrono::milliseconds(10);
+    std::string id;
+    for (int i = 0; i < kTries; ++i) {
+        id = first_line(read_some(fd, 20));
+        const pid_t pid = std::atoi(id.c_str());
+        if (pid > 0 && (::kill(pid, 0) == 0 || errno != ESRCH)) break;
+        std::this_thread::sleep_for(kPause);
+    }
+    return id;
 }
 
 std::expected<Secret, std::string> read_master_key(const std::string& file, int fd) {
@@ -132,8 +150,7 @@ std::expected<Fd, std::string> lock_directory(const std::string& path) {
     if (!fd) return failed("cannot open {}: {}", file, reason(errno));
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) return failed("cannot lock {}: {}", file, reason(errno));
-        return failed("the store {} is in use by process {} (it holds {})", path, first_line(read_some(fd.get(), 20)),
-                      file);
+        return failed("the store {} is in use by process {} (it holds {})", path, holder(fd.get()), file);
     }
     if (::ftruncate(fd.get(), 0) != 0 || !write_all(fd.get(), fmt::format("{}\n", ::getpid()))) {
         return failed("cannot write {}: {}", file, reason(errno));
