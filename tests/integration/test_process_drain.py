@@ -1,0 +1,166 @@
+"""SIGTERM with work in hand: T10, F75, F76 at the size of a test; tests/load/drain runs the full one."""
+
+import asyncio
+import pathlib
+import signal
+import sys
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "load"))
+
+from common_b import CHAT, RED, Case, bearer, chat, eventually, log_lines, rendered, settings
+from drain_scenario import check_cut, check_finished, drain
+from tollgate_test import Connection, PeerClosed, Tollgate
+
+HUNG = "mock-tokens-30:hang-after-2"
+
+
+class Load(Case):
+    def drained(self, delay, timeout):
+        return settings(self.mock.url, drain={"delay": delay, "timeout": timeout})
+
+    def test_500_streams_and_300_requests_a_second_end_whole(self):
+        with Tollgate(rendered(self.drained("2s", "60s"))) as gateway:
+            drained = asyncio.run(
+                drain(
+                    gateway,
+                    RED,
+                    streams=500,
+                    stream_model="mock-tokens-25:pace-200",  # about 5 s
+                    short_model="mock-plain",
+                    rate=300,
+                    delay=2,
+                )
+            )
+            check_finished(self, gateway, drained)
+
+    def test_drain_timeout_tells_every_stream_before_it_closes(self):
+        with Tollgate(rendered(self.drained("400ms", "1s"))) as gateway:
+            drained = asyncio.run(
+                drain(
+                    gateway,
+                    RED,
+                    streams=100,
+                    stream_model="mock-tokens-3000:pace-200",
+                    short_model="mock-plain",
+                    rate=100,
+                    delay=0.4,
+                )
+            )
+            check_cut(self, gateway, drained)
+            self.assertGreaterEqual(drained.ended_at - drained.signalled_at, 1.3)
+
+    def test_second_signal_ends_within_a_second_or_so_and_tells_as_well(self):
+        with Tollgate(rendered(self.drained("400ms", "600s"))) as gateway:
+            drained = asyncio.run(
+                drain(
+                    gateway,
+                    RED,
+                    streams=100,
+                    stream_model="mock-tokens-3000:pace-200",
+                    short_model="mock-plain",
+                    rate=100,
+                    delay=0.4,
+                    second_signal_after=0.1,
+                )
+            )
+            check_cut(self, gateway, drained)
+            self.assertLess(drained.ended_at - drained.signalled_at, 10)
+
+
+class Cut(Case):
+    """What each kind of request is told when drain.timeout runs out."""
+
+    def setUp(self):
+        super().setUp()
+        self.gateway = self.enterContext(
+            Tollgate(rendered(settings(self.mock.url, drain={"delay": "0s", "timeout": "300ms"})))
+        )
+
+    def open(self, path, body, *, raw=None):
+        connection = self.enterContext(Connection("127.0.0.1", self.gateway.api_port))
+        if raw is None:
+            connection.request("POST", path, bearer(RED), body)
+        else:
+            connection.send(raw)
+        return connection
+
+    def stop(self):
+        self.gateway.signal(signal.SIGTERM)
+        self.assertEqual(self.gateway.child.wait(10), 0, self.gateway.log)
+
+    def events_until_cut(self, connection):
+        head = connection.read_head()
+        self.assertEqual(head.status, 200)
+        events = []
+        with self.assertRaises(PeerClosed):  # the message is not ended: the answer is not whole
+            for event in connection.sse(head):
+                events.append(event)
+        return events
+
+    def test_chat_and_completions_streams_get_the_data_form(self):
+        streams = {
+            path: self.open(path, body)
+            for path, body in (
+                (CHAT, chat(self.prompt, HUNG, stream=True)),
+                ("/v1/completions", {"model": HUNG, "prompt": self.prompt, "stream": True}),
+            )
+        }
+        self.mock.wait(requests=2)
+        eventually(lambda: self.gateway.metrics().sum("tollgate_streams_open") == 2, "two streams")
+        self.stop()
+        for path, connection in streams.items():
+            with self.subTest(path):
+                events = self.events_until_cut(connection)
+                self.assertGreater(len(events), 1)
+                self.assertEqual(events[-1].event, "")
+                error = events[-1].json()["error"]
+                self.assertEqual(error["tollgate"]["error_type"], "gateway_shutdown")
+                self.assertEqual(error["type"], "server_error")
+                self.assertNotIn("[DONE]", [event.data for event in events])
+                self.assertNotIn('"finish_reason":"stop"', "".join(event.data for event in events))
+
+    def test_responses_streams_get_the_event_form(self):
+        connection = self.open(
+            "/v1/responses", {"model": HUNG, "input": self.prompt, "stream": True, "store": False}
+        )
+        self.mock.wait(requests=1)
+        eventually(lambda: self.gateway.metrics().sum("tollgate_streams_open") == 1, "a stream")
+        self.stop()
+        events = self.events_until_cut(connection)
+        self.assertEqual(events[-1].event, "error")
+        self.assertEqual(events[-1].json()["error"]["tollgate"]["error_type"], "gateway_shutdown")
+        self.assertNotIn("response.completed", [event.event for event in events])
+
+    def test_requests_that_wait_or_are_still_being_sent_get_an_answer(self):
+        waiting = self.open(CHAT, chat(self.prompt, "mock-hang"))
+        self.mock.wait(requests=1)
+        head = f"POST {CHAT} HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {RED}\r\ncontent-type: application/json\r\n"
+        sending = self.open(CHAT, None, raw=f"{head}content-length: 1000\r\n\r\n{{".encode())
+        chunked = self.open(CHAT, None, raw=f"{head}transfer-encoding: chunked\r\n\r\n1\r\n{{\r\n".encode())
+        eventually(lambda: self.gateway.metrics().sum("tollgate_listener_connections", listener="api") == 3, "three connections")
+        self.stop()
+        for connection in (waiting, sending, chunked):
+            response = connection.read_response()
+            self.assert_error(response, 503, "gateway_shutdown")
+            self.assertEqual(response.header("connection"), "close")
+            self.assertEqual(response.header("retry-after"), "1")
+        lines = log_lines(self.gateway, "tollgate.access")
+        self.assertEqual(
+            [(line["error.type"], line["http.response.status_code"]) for line in lines], [("gateway_shutdown", 503)] * 3
+        )
+
+    def test_client_that_does_not_read_holds_nothing_up(self):
+        connection = self.open(CHAT, chat(self.prompt, "mock-tokens-3000000", stream=True))
+        eventually(lambda: self.gateway.metrics().sum("tollgate_streams_open") == 1, "a stream")
+        begun = time.monotonic()
+        self.stop()
+        self.assertLess(time.monotonic() - begun, 10)
+        [line] = log_lines(self.gateway, "tollgate.access")
+        self.assertEqual((line["error.type"], line["tollgate.outcome"]), ("gateway_shutdown", "gateway_error"))
+        connection.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
