@@ -3,9 +3,11 @@
 #include "config/load.hpp"
 #include "config/schema.hpp"
 #include "gateway/app.hpp"
+#include "gateway/process/health.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <iterator>
@@ -40,6 +42,13 @@ int check(const std::string& file) {
     return 0;
 }
 
+int health(const std::string& url) {
+    constexpr auto kPatience = std::chrono::seconds(3);
+    const auto healthy = process::is_healthy(url, kPatience);
+    if (!healthy) std::fprintf(stderr, "tollgate health: %s\n", healthy.error().c_str());
+    return healthy && *healthy ? 0 : 1;
+}
+
 int print(const std::string& text) {
     std::fputs(text.c_str(), stdout);
     return 0;
@@ -70,6 +79,10 @@ int run_command_line(int argc, char** argv) {
     config_command->add_subcommand("reference", "Print the reference page of all keys")->callback([&] {
         code = print(config::reference_markdown());
     });
+    std::string page = "http://127.0.0.1:9091/readyz";
+    auto* const health_command = app.add_subcommand("health", "Ask a running gateway; exit 0 if it says 200");
+    health_command->add_option("--url", page, "Health page")->capture_default_str();
+    health_command->callback([&] { code = health(page); });
     app.add_subcommand("version", "Print the version")->callback([&] {
         code = print("tollgate " TOLLGATE_VERSION "\n");
     });
