@@ -10,6 +10,7 @@ import copy
 import dataclasses
 import json
 import re
+import time
 
 from common_b import RED, eventually, settings
 from load_client import Load, until
@@ -88,6 +89,7 @@ class Reloaded:
     load: Load
     good: int
     refused: int
+    alone: list  # resident octets under load before the first reload
     resident: list  # octets, after each good reload
 
 
@@ -99,7 +101,11 @@ async def reload(gateway, mock, *, good, bad, seconds, rate, streams, warm_up=0.
     tasks = [asyncio.create_task(load.short_requests(MODEL, f"short {i}", workers / rate)) for i in range(workers)]
     tasks += [asyncio.create_task(load.endless_streams(STREAM_MODEL, f"stream {i}")) for i in range(streams)]
     await until(lambda: len(load.shorts) > workers, "short requests")
-    await asyncio.sleep(warm_up)
+    alone = [gateway.resident_octets()]
+    warm_until = time.monotonic() + warm_up
+    while time.monotonic() < warm_until:
+        await asyncio.sleep(0.5)
+        alone.append(gateway.resident_octets())
     wrong = invalid_configurations(mock.url, bad)
     resident = []
     pause = seconds / (good + bad)
@@ -112,7 +118,7 @@ async def reload(gateway, mock, *, good, bad, seconds, rate, streams, warm_up=0.
             await asyncio.sleep(pause)
     load.leave()
     await asyncio.gather(*tasks)
-    return Reloaded(load, good, bad, resident)
+    return Reloaded(load, good, bad, alone, resident)
 
 
 async def _judged(gateway, text, verdict):
