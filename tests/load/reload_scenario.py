@@ -89,23 +89,24 @@ class Reloaded:
     load: Load
     good: int
     refused: int
-    alone: list  # resident octets under load before the first reload
+    alone: list  # resident octets under load in the warm-up
     resident: list  # octets, after each good reload
 
 
 async def reload(gateway, mock, *, good, bad, seconds, rate, streams, warm_up=0.0):
     """`good` reloads over `seconds` with `bad` invalid configurations between them, under load. Every signal is waited
-    for until it was judged, so that each configuration is read. The load runs alone for `warm_up` seconds before."""
+    for until it was judged, so that each configuration is read. The load runs for `warm_up` seconds before, through
+    either generation once."""
     load = Load(gateway.api_port, RED)
     workers = 20
     tasks = [asyncio.create_task(load.short_requests(MODEL, f"short {i}", workers / rate)) for i in range(workers)]
     tasks += [asyncio.create_task(load.endless_streams(STREAM_MODEL, f"stream {i}")) for i in range(streams)]
     await until(lambda: len(load.shorts) > workers, "short requests")
     alone = [gateway.resident_octets()]
-    warm_until = time.monotonic() + warm_up
-    while time.monotonic() < warm_until:
-        await asyncio.sleep(0.5)
-        alone.append(gateway.resident_octets())
+    for number in (-1, 0) if warm_up else ():  # each generation has its own pool of upstream connections
+        await _sampled(gateway, alone, warm_up / 3)
+        await _judged(gateway, configuration(mock.url, number), "the configuration was reloaded")
+    await _sampled(gateway, alone, warm_up / 3)
     wrong = invalid_configurations(mock.url, bad)
     resident = []
     pause = seconds / (good + bad)
@@ -118,7 +119,14 @@ async def reload(gateway, mock, *, good, bad, seconds, rate, streams, warm_up=0.
             await asyncio.sleep(pause)
     load.leave()
     await asyncio.gather(*tasks)
-    return Reloaded(load, good, bad, alone, resident)
+    return Reloaded(load, good + (2 if warm_up else 0), bad, alone, resident)
+
+
+async def _sampled(gateway, resident, seconds):
+    until_then = time.monotonic() + seconds
+    while time.monotonic() < until_then:
+        await asyncio.sleep(0.5)
+        resident.append(gateway.resident_octets())
 
 
 async def _judged(gateway, text, verdict):
