@@ -145,7 +145,9 @@ Task<bool> Channel::write(Gather pieces) {
     const auto keep = shared_from_this();
     while (!pieces.empty()) {
         const std::size_t before = pieces.size();
+        writing_ = true;
         const ErrorCode error = co_await transport_->write_rest(pieces);
+        writing_ = false;
         const std::size_t sent = before - pieces.size();
         bytes_written += sent;
         if (error || closed_) {
@@ -161,6 +163,8 @@ Task<bool> Channel::write(Gather pieces) {
 void Channel::on_expired() {
     if (!soft_) {
         const auto keep = shared_from_this();
+        // The kernel would keep for minutes what a peer with a closed window does not take (case 236).
+        if (writing_) transport_->discard_unsent();
         close();
         if (!reading_) notify_gone(); // otherwise the read's completion tells it
         return;

@@ -102,6 +102,7 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     bool reading_ = false;
     bool closed_ = false;
     bool write_failed_ = false;
+    bool writing_ = false; // write() waits for room
     bool tolerate_half_close_ = false;
     bool soft_ = false;
     TimePoint write_cap_ = kNever;

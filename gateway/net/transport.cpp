@@ -19,6 +19,11 @@ asio::redirect_error_t<UseTask> into(ErrorCode& error) {
     return asio::redirect_error_t<UseTask>(UseTask{}, error);
 }
 
+void reset_on_close(TcpSocket& socket) noexcept {
+    ErrorCode ignored;
+    socket.set_option(asio::socket_base::linger(true, 0), ignored);
+}
+
 void close_socket(TcpSocket& socket) noexcept {
     ErrorCode ignored;
     socket.close(ignored);
@@ -81,6 +86,7 @@ class Tcp final : public Transport {
         ErrorCode ignored;
         socket_.shutdown(TcpSocket::shutdown_send, ignored);
     }
+    void discard_unsent() noexcept override { reset_on_close(socket_); }
     void close() noexcept override { close_socket(socket_); }
     int native_handle() noexcept override { return socket_.native_handle(); }
 
@@ -140,6 +146,7 @@ class Tls final : public Transport, public Abortable {
         ErrorCode ignored;
         stream_.next_layer().shutdown(TcpSocket::shutdown_send, ignored);
     }
+    void discard_unsent() noexcept override { reset_on_close(stream_.next_layer()); }
     void close() noexcept override { close_socket(stream_.next_layer()); }
     void abort() noexcept override { close(); }
     int native_handle() noexcept override { return stream_.next_layer().native_handle(); }

@@ -51,6 +51,8 @@ class Transport {
     virtual Task<ErrorCode> write_rest(Gather& pieces) = 0;
 
     virtual void shutdown_send() noexcept = 0;
+    // Makes close() drop what the kernel has not sent and reset the connection (RFC 9293 §3.10.5).
+    virtual void discard_unsent() noexcept = 0;
     // Ends every outstanding operation with operation_aborted. Idempotent.
     virtual void close() noexcept = 0;
     [[nodiscard]] virtual int native_handle() noexcept = 0;

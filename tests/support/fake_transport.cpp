@@ -44,6 +44,7 @@ class FakeTransport final : public net::Transport {
     }
 
     void shutdown_send() noexcept override { peer_->send_shut = true; }
+    void discard_unsent() noexcept override { peer_->discarded = true; }
     void close() noexcept override { peer_->close(); }
     int native_handle() noexcept override { return -1; }
 

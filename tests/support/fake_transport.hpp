@@ -35,6 +35,7 @@ class FakePeer {
     bool read_pending = false;
     bool closed = false;
     bool send_shut = false;
+    bool discarded = false; // what was not sent yet
 
   private:
     friend class FakeTransport;

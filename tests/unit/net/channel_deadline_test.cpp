@@ -37,6 +37,34 @@ TEST_F(ChannelTest, hardDeadline_closesTheConnection) {
     EXPECT_EQ(channel().clock(), "idle");
 }
 
+// Case 236: what a peer with a closed window never takes must not stay in the kernel; an idle end is a polite one.
+TEST_F(ChannelTest, hardDeadline_discardsWhatAStalledWriteLeft) {
+    peer().accept(2);
+    net::Gather answer;
+    answer.add("answer");
+    channel().expire_hard_at(in(5s), "client write");
+    auto writing = start_coro(io(), channel().write(answer));
+    settle(io());
+    EXPECT_FALSE(writing.done());
+    EXPECT_FALSE(peer().discarded);
+    tick(6s);
+    EXPECT_TRUE(peer().discarded && peer().closed);
+}
+
+TEST_F(ChannelTest, hardDeadline_betweenWritesDiscardsNothing) {
+    peer().accept(2);
+    net::Gather answer;
+    answer.add("answer");
+    auto writing = start_coro(io(), channel().write(answer));
+    settle(io());
+    peer().accept(100);
+    EXPECT_TRUE(writing.get());
+    channel().expire_hard_at(in(5s), "keep-alive");
+    tick(6s);
+    EXPECT_TRUE(peer().closed);
+    EXPECT_FALSE(peer().discarded);
+}
+
 TEST_F(ChannelTest, softDeadline_endsTheWaitAndLeavesTheConnectionOpen) {
     channel().expire_softly_at(in(5s), "request head");
     auto waiting = start_coro(io(), channel().more());
