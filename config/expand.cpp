@@ -30,7 +30,7 @@ class Expander {
     Expander(const std::string& where, const Place& place, const Environment& environment, Sink& sink)
         : where_(where), place_(place), environment_(environment), sink_(sink) {}
 
-    std::optional<std::string> resolve(std::string_view reference);
+    std::optional<std::string> resolve(std::string_view reference, bool closed);
 
   private:
     std::optional<std::string> variable(std::string_view name);
@@ -49,7 +49,8 @@ std::optional<std::string> Expander::malformed(std::string_view why) {
     return std::nullopt;
 }
 
-std::optional<std::string> Expander::resolve(std::string_view reference) {
+std::optional<std::string> Expander::resolve(std::string_view reference, bool closed) {
+    if (!closed) return malformed("`${` is not closed by `}`");
     if (reference.starts_with(kEnv)) return variable(reference.substr(kEnv.size()));
     if (reference.starts_with(kFile)) return file(reference.substr(kFile.size()));
     return malformed("`${` starts neither ${env:NAME} nor ${file:PATH}");
@@ -119,11 +120,12 @@ std::optional<Expanded> expand(std::string_view text, const std::string& where, 
             continue;
         }
         const std::size_t close = text.find('}');
-        const std::optional<std::string> value = expander.resolve(text.substr(0, close));
-        ok = ok && value && close != std::string_view::npos;
+        const bool closed = close != std::string_view::npos;
+        const std::optional<std::string> value = expander.resolve(text.substr(0, close), closed);
+        ok = ok && value;
         if (value) out.text += *value;
         out.changed = true;
-        if (close == std::string_view::npos) break;
+        if (!closed) break;
         text.remove_prefix(close + 1);
     }
     if (!ok) return std::nullopt;

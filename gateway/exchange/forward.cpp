@@ -195,7 +195,8 @@ Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoin
         co_return outcome;
     }
     scope.record().status = attempt.head().status;
-    ex.upstream_request_id = clean_id(attempt.head().find("x-request-id").value_or(""));
+    const std::string_view id = attempt.head().find("x-request-id").value_or("");
+    ex.upstream_request_id = repeats_credential(*choice.provider, id) ? std::string() : clean_id(id);
     ex.record.upstream_request_id = ex.upstream_request_id;
     if (attempt.head().status >= 300) {
         outcome = co_await provider_error(ex, attempt, *choice.provider, scope, total_deadline);

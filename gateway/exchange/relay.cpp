@@ -10,6 +10,7 @@
 #include "gateway/exchange/owned_objects.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/stream_tap.hpp"
+#include "gateway/exchange/upstream_request.hpp"
 
 #include <fmt/format.h>
 
@@ -51,11 +52,12 @@ bool is_json(std::string_view type) {
     return iequals(trim(type.substr(0, type.find(';'))), "application/json");
 }
 
-std::string passed_fields(const http::ResponseHead& head, bool stream) {
+std::string passed_fields(const http::ResponseHead& head, const upstream::Provider& provider, bool stream) {
     std::string out;
     for (const std::string_view name :
          {"content-disposition", "openai-processing-ms", "openai-version", "openai-poll-after-ms"}) {
-        if (const auto value = head.find(name)) http::append_field(out, name, *value);
+        const auto value = head.find(name);
+        if (value && !repeats_credential(provider, *value)) http::append_field(out, name, *value);
     }
     if (stream) out += "x-accel-buffering: no\r\n";
     return out;
@@ -307,7 +309,7 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
     if (const auto coding = head.find("content-encoding"); coding && !iequals(*coding, "identity"))
         co_return fail(bad_answer(provider.name, "an encoded answer although none was asked for"));
     const bool stream = is_event_stream(type);
-    Plan plan{ex, attempt, provider, type, passed_fields(head, stream), total_deadline};
+    Plan plan{ex, attempt, provider, type, passed_fields(head, provider, stream), total_deadline};
     const bool via_chat = candidate != nullptr && candidate->via_chat;
     if (ex.is_head()) {
         auto result = co_await relay_octets(plan);

@@ -125,4 +125,15 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     return {};
 }
 
+bool repeats_credential(const upstream::Provider& provider, std::string_view value) noexcept {
+    constexpr std::size_t kShortest = 8;
+    return std::ranges::any_of(provider.credential_lines, [&](const Secret& line) {
+        std::string_view key = line.reveal();
+        key.remove_prefix(std::min(key.size(), key.find(' ') + 1)); // the field's name
+        key = key.substr(0, key.find("\r\n"));
+        key.remove_prefix(std::min(key.size(), key.find(' ') + 1)); // the scheme
+        return key.size() >= kShortest && value.find(key) != std::string_view::npos;
+    });
+}
+
 } // namespace tollgate::exchange

@@ -22,4 +22,8 @@ struct UpstreamRequest {
                                                   const upstream::Candidate* candidate, std::size_t api_key,
                                                   UpstreamRequest& out);
 
+// Whether a provider repeats one of the keys it was called with: such a field goes nowhere (R27, R31). Keys of fewer
+// than eight octets are none ("none" stands for a provider that wants no key).
+[[nodiscard]] bool repeats_credential(const upstream::Provider& provider, std::string_view value) noexcept;
+
 } // namespace tollgate::exchange

@@ -1,6 +1,7 @@
 // The parts of the exchange that decide without I/O.
 #include "gateway/exchange/exchange.hpp"
 #include "gateway/exchange/relay.hpp"
+#include "gateway/exchange/upstream_request.hpp"
 
 #include <gtest/gtest.h>
 
@@ -43,6 +44,26 @@ TEST(ParseCacheControl, emptyElements_areSkipped) {
     const CacheControl got = parse_cache_control(",no-store,, max-age=5,");
     EXPECT_TRUE(got.no_store);
     EXPECT_EQ(got.max_age, 5U);
+}
+
+// --- repeats_credential
+// -----------------------------------------------------------------------------------------------
+
+TEST(RepeatsCredential, keyAnywhereInTheValue_isFound) {
+    upstream::Provider provider;
+    provider.credential_lines.emplace_back("Authorization: Bearer sk-first-key\r\nOpenAI-Organization: org-public\r\n");
+    provider.credential_lines.emplace_back("Authorization: Bearer sk-second-key\r\n");
+    for (const char* value : {"sk-first-key", "req-sk-second-key", "invalid key sk-first-key, sorry"})
+        EXPECT_TRUE(repeats_credential(provider, value)) << value;
+    for (const char* value : {"", "req_0123", "sk-first-ke", "org-public", "Bearer", "Authorization"})
+        EXPECT_FALSE(repeats_credential(provider, value)) << value;
+}
+
+TEST(RepeatsCredential, shortWordInPlaceOfAKey_isNone) {
+    upstream::Provider provider;
+    EXPECT_FALSE(repeats_credential(provider, "none"));
+    provider.credential_lines.emplace_back("Authorization: Bearer none\r\n");
+    EXPECT_FALSE(repeats_credential(provider, "req-none-1"));
 }
 
 // --- HeldBytes
