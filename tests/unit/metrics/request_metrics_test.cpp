@@ -1,5 +1,6 @@
 #include "metrics/request_metrics.hpp"
 
+#include "metrics/vocabulary.hpp"
 #include "tests/unit/metrics/support.hpp"
 
 #include <gtest/gtest.h>
