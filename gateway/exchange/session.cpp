@@ -6,6 +6,8 @@
 #include "gateway/exchange/reply.hpp"
 #include "gateway/http/head_scanner.hpp"
 
+#include <algorithm>
+
 namespace tollgate::exchange {
 namespace {
 
@@ -20,7 +22,14 @@ struct ReceivedHead {
     std::string text;
     http::RequestHead head;
     http::BadMessage refusal;
+    bool refused_to_head = false;
 };
+
+// However broken the rest is: an answer to HEAD has no content (RFC 9110 §9.3.2).
+bool asks_for_head(std::string_view octets) {
+    octets.remove_prefix(std::min(octets.find_first_not_of("\r\n"), octets.size()));
+    return octets.starts_with("HEAD ");
+}
 
 // The octets stay in the channel until the head is whole; from its first octet on a deadline runs (case 231).
 Task<HeadEnd> read_head(net::Channel& client, const config::ClientLimits& limits, bool first, ReceivedHead& out) {
@@ -38,6 +47,7 @@ Task<HeadEnd> read_head(net::Channel& client, const config::ClientLimits& limits
         const auto found = scanner.scan(octets);
         if (!found) {
             out.refusal = found.error();
+            out.refused_to_head = asks_for_head(octets);
             co_return HeadEnd::refused;
         }
         if (*found) {
@@ -47,20 +57,24 @@ Task<HeadEnd> read_head(net::Channel& client, const config::ClientLimits& limits
             const auto parsed = http::parse_request_head(out.text, out.head);
             if (parsed) co_return HeadEnd::ready;
             out.refusal = parsed.error();
+            out.refused_to_head = asks_for_head(out.text);
             co_return HeadEnd::refused;
         }
         const bool arrived = begun ? co_await client.more() : co_await client.more_when_idle();
         if (arrived) continue;
         if (!client.expired() || client.closed() || !begun) co_return HeadEnd::closed;
         out.refusal = http::BadMessage{408, "The request head did not arrive in time."};
+        out.refused_to_head = asks_for_head(client.data());
         co_return HeadEnd::refused;
     }
 }
 
 // What never became a request still gets one answer and a log line; no octet after it is looked at.
-Task<void> refuse(WorkerState& worker, net::Channel& client, Peer& peer, const http::BadMessage& refusal) {
+Task<void> refuse(WorkerState& worker, net::Channel& client, Peer& peer, const ReceivedHead& received) {
+    const http::BadMessage& refusal = received.refusal;
     const http::RequestHead none;
     Exchange ex(worker, client, peer, none);
+    if (received.refused_to_head) ex.method = api::Method::head;
     ex.record.client_address = peer.address;
     ex.close_after = true;
     const Error error{.type = refusal.status == 413 || refusal.status == 414 || refusal.status == 431
@@ -86,7 +100,7 @@ Task<void> serve_requests(WorkerState& worker, net::Channel& client, Peer& peer)
             co_return;
         }
         if (end == HeadEnd::refused) {
-            co_await refuse(worker, client, peer, received.refusal);
+            co_await refuse(worker, client, peer, received);
             break;
         }
         Exchange ex(worker, client, peer, received.head);

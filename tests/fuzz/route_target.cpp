@@ -29,7 +29,7 @@ void check_key_text(std::string_view key) {
     require(shown.size() <= 11 && key.starts_with(shown), "more of a key is shown than its public part");
     if (policy::hashable_key(key)) require(!key.empty() && key.size() <= policy::kMaxKeyLength, "over the limit");
     // What is answered depends on the public part and on well-known prefixes only.
-    const std::string other = std::string(key.substr(0, 12)) + "another-text-in-its-place";
+    const std::string other = std::string(key.substr(0, 12)) + "~another text in its place";
     require(policy::mistyped_key_error(key).message == policy::mistyped_key_error(other).message,
             "an answer shows a key");
     require(policy::invalid_key_error(key).message == policy::invalid_key_error(other).message,

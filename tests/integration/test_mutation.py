@@ -29,6 +29,14 @@ class Mutation(unittest.TestCase):
         self.assertGreater(tally.statuses[400], COUNT // 10)
 
 
+class Found(unittest.TestCase):
+    def test_a_refusal_of_HEAD_has_no_content(self):
+        with mutation.Bench() as bench:
+            for line in (b"Expect: x\r\nHost: a", b"Host: a b", b"Host: a\nX: y", b"X: " + b"y" * 9000, b"Host: a\r\nContent-Length: x"):
+                answer = mutation.exchange(bench.gateway.api_port, b"\r\nHEAD /v1/models HTTP/1.1\r\n" + line + b"\r\n\r\n", "127.0.0.1")
+                self.assertRegex(answer, rb"(?s)^HTTP/1.1 4\d\d .*content-length: [1-9][^{]*\r\n\r\n$", line)
+
+
 class Oracle(unittest.TestCase):
     """The judge must see what it is there to see."""
 

@@ -43,6 +43,7 @@ keys:
   - { id: k_open, secret: "@KEY@" }
 """
 RENAMED = {"small": "gpt-4o-mini", "renamed": "another/model:1"}
+DEFAULTS = {"/base/moderations": "omni-moderation-latest"}
 SEEN = re.compile(rb'"seen": (\{[^{}]*\})')
 PROCESSES, THREADS = 2, 6
 ANSWER_TIMEOUT = 30.0
@@ -88,12 +89,19 @@ def exchange(port, data, source):
         return b"".join(received)
 
 
-def answers_in(octets, methods):
+def begins_with_head(data, messages):
+    """What follows the whole messages is a HEAD request: however broken, its refusal has no body."""
+    rest = data[messages[-1].end if messages else 0 :]
+    return rest.lstrip(b"\r\n").startswith(b"HEAD ")
+
+
+def answers_in(octets, data, messages):
     """The final answers, each whole; nothing may follow one that ends the connection."""
     found, at = [], 0
     while at < len(octets):
-        to_head = len(found) < len(methods) and methods[len(found)] == "HEAD"
-        answer = strict_http.take_answer(octets, at, to_head)
+        whole = len(found) < len(messages)
+        to_head = messages[len(found)].start[0] == "HEAD" if whole else begins_with_head(data, messages)
+        answer = strict_http.take_answer(octets, at, to_head, whole and messages[len(found)].start[2] == 0)
         at = answer.end
         if answer.start[0] < 200:
             continue
@@ -123,7 +131,7 @@ def compare(seen, message):
     if seen["meaning"] != meaning(message.body):
         return f"another body than {message.body[:500]!r}"
     if seen["model"] is not None:
-        model = json.loads(message.body)["model"]
+        model = json.loads(message.body).get("model", DEFAULTS.get(path))
         if seen["model"] != RENAMED.get(model, model):
             return f"model {seen['model']} for {model}"
     if seen["model"] is None and seen["size"] != len(message.body):
@@ -135,7 +143,7 @@ def judge(data, octets, tally):
     """What is wrong with the answers to one input, if anything is."""
     messages = strict_http.requests_in(data)
     try:
-        answers = answers_in(octets, [message.start[0] for message in messages])
+        answers = answers_in(octets, data, messages)
     except (strict_http.Malformed, strict_http.Incomplete) as error:
         return f"answers are malformed ({error or 'incomplete'}): {octets[:1000]!r}"
     tally.answers += len(answers)

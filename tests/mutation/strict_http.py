@@ -133,7 +133,8 @@ def requests_in(octets):
     return found
 
 
-def take_answer(octets, at, to_head):
+def take_answer(octets, at, to_head, to_old=False):
+    """`to_old`: HTTP/1.0 asked, so the end of the connection may be the end of the answer."""
     line, at = take_line(octets, at)
     found = STATUS_LINE.fullmatch(line)
     if not found:
@@ -145,6 +146,9 @@ def take_answer(octets, at, to_head):
         message.end = at
         return message
     if not message.values(b"content-length") and not message.values(b"transfer-encoding"):
+        if to_old and message.ends_connection():
+            message.body, message.end = octets[at:], len(octets)
+            return message
         raise Malformed("an answer without framing")
     message.body, message.end = take_body(message, octets, at)
     return message
