@@ -112,9 +112,9 @@ def answers_in(octets, data, messages):
 
 
 def path_of(target):
-    """What a client asked for, without authority, version prefix and query."""
+    """What a client asked for, without authority, query, and version prefix, which some clients send twice."""
     path = re.sub(r"^https?://[^/]*", "", target, flags=re.IGNORECASE).partition("?")[0]
-    return path.removeprefix("/v1")
+    return path.removeprefix("/v1").removeprefix("/v1")
 
 
 def compare(seen, message):
