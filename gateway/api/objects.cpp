@@ -157,11 +157,12 @@ std::optional<std::string> created_response_id(std::string_view event_data) {
     return std::string(view(*id));
 }
 
-std::vector<std::string> tool_models(std::string_view body) {
+std::optional<std::vector<std::string>> tool_models(std::string_view body) {
     json::monotonic_resource memory;
     std::vector<std::string> out;
     const auto root = parse_object(body, &memory);
-    const json::value* tools = root ? root->as_object().if_contains("tools") : nullptr;
+    if (!root) return std::nullopt;
+    const json::value* tools = root->as_object().if_contains("tools");
     const json::array* list = tools == nullptr ? nullptr : tools->if_array();
     if (list == nullptr) return out;
     for (const json::value& tool : *list) {
@@ -170,11 +171,11 @@ std::vector<std::string> tool_models(std::string_view body) {
     return out;
 }
 
-std::vector<std::string> referenced_ids(std::string_view body) {
+std::optional<std::vector<std::string>> referenced_ids(std::string_view body) {
     json::monotonic_resource memory;
     std::vector<std::string> out;
     const auto root = parse_object(body, &memory);
-    if (!root) return out;
+    if (!root) return std::nullopt;
     for (const auto& [key, member] : root->as_object()) {
         const std::string_view name(key.data(), key.size());
         if (name != "metadata") collect_ids(member, name, out); // the caller's own notes refer to nothing

@@ -21,10 +21,11 @@ namespace tollgate::api {
 [[nodiscard]] std::optional<std::string> created_response_id(std::string_view event_data);
 // Every stored object a body refers to: values of members whose name ends in file_id or is training_file,
 // validation_file, previous_response_id, container, conversation or audio (also their `id`), elements of file_ids and
-// vector_store_ids, input items that stand for stored ones. Top-level metadata is not looked at.
-[[nodiscard]] std::vector<std::string> referenced_ids(std::string_view body);
-// Models that hosted tools name (`tools[].model`): they are used as well.
-[[nodiscard]] std::vector<std::string> tool_models(std::string_view body);
+// vector_store_ids, input items that stand for stored ones. Top-level metadata is not looked at. Nothing if the body
+// cannot be read: then nobody can say what it refers to, and it must not pass.
+[[nodiscard]] std::optional<std::vector<std::string>> referenced_ids(std::string_view body);
+// Models that hosted tools name (`tools[].model`): they are used as well. Nothing as above.
+[[nodiscard]] std::optional<std::vector<std::string>> tool_models(std::string_view body);
 // Files the provider made on behalf of the object, or of each object in data[], that an answer describes.
 [[nodiscard]] std::vector<std::string> made_file_ids(std::string_view body);
 // Keeps the elements of data[] whose id `keep` accepts; fixes first_id/last_id. Nothing if the body is not such a list.

@@ -2,6 +2,7 @@
 
 #include "gateway/api/objects.hpp"
 #include "gateway/base/log.hpp"
+#include "gateway/exchange/phases.hpp"
 
 #include <fmt/format.h>
 
@@ -102,8 +103,11 @@ Task<Result<void>> check_ownership(Exchange& ex) {
         ids.emplace_back(ex.match->object_id.empty() ? std::string_view(ex.match->model) : ex.match->object_id);
     const bool refers = ex.view.has_previous_response || ex.view.has_remote_content || ex.view.has_hosted_tools ||
                         !ex.route->group.empty();
-    if (refers && !ex.body.memory.empty())
-        std::ranges::move(api::referenced_ids(ex.body.memory), std::back_inserter(ids));
+    if (refers && !ex.body.memory.empty()) {
+        auto referenced = api::referenced_ids(ex.body.memory);
+        if (!referenced) co_return fail(unreadable_body());
+        std::ranges::move(*referenced, std::back_inserter(ids));
+    }
     if (ex.route->group.empty() && ex.view.has_previous_response && !granted(*ex.principal, kStoredGroup)) {
         co_return fail(Error{.type = ErrorType::policy_access_denied,
                              .status = 403,

@@ -238,6 +238,11 @@ Result<void> inspect(Exchange& ex) {
     return {};
 }
 
+Error unreadable_body() {
+    return caller_error(400, ErrorType::caller_invalid_request,
+                        "The body cannot be checked for the objects and models it refers to.", "invalid_json");
+}
+
 Result<void> authorize(Exchange& ex) {
     if (!ex.route->group.empty()) {
         if (ex.model_name.empty()) return {};
@@ -257,7 +262,9 @@ Result<void> authorize(Exchange& ex) {
     if (!resolved) return fail(unknown_model(ex));
     note_model(ex, *resolved);
     if (ex.view.has_hosted_tools) {
-        for (const std::string& model : api::tool_models(ex.body.memory)) {
+        const auto models = api::tool_models(ex.body.memory);
+        if (!models) return fail(unreadable_body());
+        for (const std::string& model : *models) {
             if (auto ok = policy::may(*ex.principal, {}, model, ex.snapshot->catalog->names()); !ok) return ok;
         }
     }

@@ -20,6 +20,8 @@ namespace tollgate::exchange {
 [[nodiscard]] Result<void> inspect(Exchange& ex);
 // Which model it is and whether this caller may use it.
 [[nodiscard]] Result<void> authorize(Exchange& ex);
+// What another parser than the admitting one cannot read is refused, not taken for harmless.
+[[nodiscard]] Error unreadable_body();
 // May this caller use ex.model_name? An allow-list that names a model covers its aliases. Asked again for every
 // attempt.
 [[nodiscard]] Result<void> may_use_model(const Exchange& ex);

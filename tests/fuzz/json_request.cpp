@@ -91,14 +91,14 @@ void check_references(RequestReader& reader, const std::string& body, const Requ
     std::string changed = body;
     changed.insert(changed.find('{') + 1, more);
     if (!read(reader, padded(changed), operation)) return; // one member too many, or there twice
-    const std::vector<std::string> ids = api::referenced_ids(changed);
+    const std::vector<std::string> ids = api::referenced_ids(changed).value();
     require(std::ranges::find(ids, "file-fuzzed") != ids.end(), "an accepted body hides whose file it uses");
     if (body.contains("tools")) return;
     changed = body;
     changed.insert(changed.find('{') + 1,
                    R"("tools":[{"model":"of-a-tool"}])" + std::string(view.members == 0 ? "" : ","));
     if (!read(reader, padded(changed), operation)) return;
-    const std::vector<std::string> models = api::tool_models(changed);
+    const std::vector<std::string> models = api::tool_models(changed).value();
     require(models == std::vector<std::string>{"of-a-tool"}, "an accepted body hides which model its tool uses");
 }
 

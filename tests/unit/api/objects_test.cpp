@@ -41,8 +41,8 @@ TEST(ReferencedIds, every_member_that_names_a_file) {
               (Ids{"f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8"}));
     EXPECT_EQ(referenced_ids(R"({"file_id":"not a clean id/"})"), Ids{"not a clean id/"})
         << "so that no owner is found";
-    EXPECT_EQ(referenced_ids("[]"), Ids{});
-    EXPECT_EQ(referenced_ids("{"), Ids{});
+    EXPECT_EQ(referenced_ids("[]"), std::nullopt);
+    EXPECT_EQ(referenced_ids("{"), std::nullopt);
 }
 
 TEST(FilterList, keeps_only_what_is_owned) {
