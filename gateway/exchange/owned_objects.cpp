@@ -103,7 +103,7 @@ Task<Result<void>> check_ownership(Exchange& ex) {
         ids.emplace_back(ex.match->object_id.empty() ? std::string_view(ex.match->model) : ex.match->object_id);
     const bool refers = ex.view.has_previous_response || ex.view.has_remote_content || ex.view.has_hosted_tools ||
                         !ex.route->group.empty();
-    if (refers && !ex.body.memory.empty()) {
+    if (refers && ex.content_type == "application/json" && !ex.body.memory.empty()) {
         auto referenced = api::referenced_ids(ex.body.memory);
         if (!referenced) co_return fail(unreadable_body());
         std::ranges::move(*referenced, std::back_inserter(ids));

@@ -12,6 +12,7 @@
 #include <fmt/chrono.h>
 
 #include <algorithm>
+#include <pthread.h>
 
 namespace tollgate::exchange {
 namespace {
@@ -76,6 +77,7 @@ void Worker::start() {
     listener_.start();
     asio::co_spawn(io_, tick(), asio::detached);
     thread_ = std::thread([this] {
+        ::pthread_setname_np(::pthread_self(), "worker"); // in top -H and in /proc
         for (;;) {
             try {
                 io_.run();
