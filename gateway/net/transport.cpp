@@ -6,6 +6,7 @@
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
 
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -17,6 +18,17 @@ namespace {
 
 asio::redirect_error_t<UseTask> into(ErrorCode& error) {
     return asio::redirect_error_t<UseTask>(UseTask{}, error);
+}
+
+// A peer that does not read costs this much in the kernel, not the megabytes its send buffer may grow to (case 235).
+// What is on its way does not count, so that a long path keeps its throughput.
+constexpr int kMostUnsent = 64 * 1024;
+
+void prepare(TcpSocket& socket) noexcept {
+    ErrorCode ignored;
+    socket.non_blocking(true, ignored);
+    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    socket.set_option(asio::detail::socket_option::integer<IPPROTO_TCP, TCP_NOTSENT_LOWAT>(kMostUnsent), ignored);
 }
 
 void reset_on_close(TcpSocket& socket) noexcept {
@@ -31,11 +43,7 @@ void close_socket(TcpSocket& socket) noexcept {
 
 class Tcp final : public Transport {
   public:
-    explicit Tcp(TcpSocket socket) : socket_(std::move(socket)) {
-        ErrorCode ignored;
-        socket_.non_blocking(true, ignored);
-        socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
-    }
+    explicit Tcp(TcpSocket socket) : socket_(std::move(socket)) { prepare(socket_); }
 
     void start_read(asio::mutable_buffer into_buffer, std::shared_ptr<ReadSink> sink) override {
         socket_.async_read_some(into_buffer,
@@ -98,9 +106,7 @@ class Tls final : public Transport, public Abortable {
   public:
     Tls(TcpSocket socket, std::shared_ptr<asio::ssl::context> context)
         : context_(std::move(context)), stream_(std::move(socket), *context_) {
-        ErrorCode ignored;
-        stream_.next_layer().non_blocking(true, ignored);
-        stream_.next_layer().set_option(asio::ip::tcp::no_delay(true), ignored);
+        prepare(stream_.next_layer());
     }
 
     // Messages that move nothing but make us work: a peer that sends many is ended (case 248).

@@ -150,11 +150,12 @@ def cost_of(process, base, settled=MIB, patience=10.0):
     cost.kept = kept
 
 
-def server_side(port, client_port):
-    """Octets the kernel holds for the gateway on that connection, not yet read by it; None once it is gone."""
-    wanted = f":{port:04X} ", f":{client_port:04X} "
+def kernel_queues(local_port, remote_port):
+    """(octets not yet taken by the peer, octets not yet read by the owner) of the connection whose owner has
+    `local_port`; None once it is gone."""
     for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
         _, local, remote, _, queues, *_ = line.split()
-        if (local + " ").endswith(wanted[0]) and (remote + " ").endswith(wanted[1]):
-            return int(queues.partition(":")[2], 16)
+        if local.endswith(f":{local_port:04X}") and remote.endswith(f":{remote_port:04X}"):
+            unsent, _, unread = queues.partition(":")
+            return int(unsent, 16), int(unread, 16)
     return None

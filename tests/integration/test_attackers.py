@@ -6,11 +6,11 @@ import sys
 import unittest
 
 from common import KEY, GatewayTest, poll
-from hostile import SLACK, cost_of
+from hostile import SLACK, cost_of, kernel_queues
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "load"))
 
-from attackers_crowd import Apart, Crowd, Load  # noqa: E402: found by the line above
+from attackers_crowd import Apart, Crowd, Load, ZeroWindow  # noqa: E402: found by the line above
 
 COUNTS = {"slowloris": 500, "zero_window": 500, "rudy": 200}
 DEADLINES = {"slowloris": 2.0, "zero_window": 2.0, "rudy": 2.0}  # seconds, as configured below
@@ -47,6 +47,22 @@ class Attackers(GatewayTest):
         self.assertEqual((stats["aborted"], stats["requests"]), (COUNTS["zero_window"], COUNTS["zero_window"] + served["sent"]))
         poll(lambda: self.open_descriptors() <= descriptors + 40, "the attackers' descriptors")
         poll(lambda: self.gateway.metrics().sum("tollgate_requests_in_flight") == 0, "no request left")
+
+    def test_case_235_the_kernel_holds_little_for_who_does_not_read(self):
+        reader = ZeroWindow(self.gateway.api_port, "127.0.0.2", KEY)
+        self.addCleanup(reader.socket.close)
+        port = reader.socket.getsockname()[1]
+        most = 0
+
+        def cut():
+            nonlocal most
+            queues = kernel_queues(self.gateway.api_port, port)
+            most = max(most, queues[0] if queues else 0)
+            return self.mock.stats()["aborted"] == 1
+
+        poll(cut, "the provider call is cancelled", 20)
+        self.assertGreater(most, 0, "it did not read")
+        self.assertLessEqual(most, EACH)
 
 
 if __name__ == "__main__":

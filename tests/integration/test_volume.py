@@ -11,7 +11,7 @@ import termios
 import unittest
 
 from common import CHAT, CONFIG, GET_MODELS, KEY, GatewayTest, chat, chat_message, message, octets, poll, support
-from hostile import MIB, PIECE, SLACK, UNSTOPPABLE, Flood, cost_of, pour_together, server_side
+from hostile import MIB, PIECE, SLACK, UNSTOPPABLE, Flood, cost_of, kernel_queues, pour_together
 from test_tls import make_certificate
 
 CROWD = 20
@@ -251,7 +251,7 @@ class Connections(VolumeCase):
     def unread(self, connection, gateway):
         """Octets that lie in the two kernels' buffers, between the client's write and the gateway's read."""
         here = struct.unpack("i", fcntl.ioctl(connection.socket, termios.TIOCOUTQ, b"\0" * 4))[0]
-        return here + server_side(gateway.api_port, connection.socket.getsockname()[1])
+        return here + kernel_queues(gateway.api_port, connection.socket.getsockname()[1])[1]
 
     def connections(self, gateway):
         return gateway.metrics().sum("tollgate_listener_connections", listener="api")
