@@ -3,11 +3,14 @@ are about volume. The answer comes before the volume, memory stays bounded and c
 
 import fcntl
 import pathlib
+import random
 import socket
 import ssl
+import string
 import struct
 import tempfile
 import termios
+import time
 import unittest
 
 from common import CHAT, CONFIG, GET_MODELS, KEY, GatewayTest, chat, chat_message, message, octets, poll, support
@@ -193,7 +196,7 @@ class Bodies(VolumeCase):
 
 class Connections(VolumeCase):
     SILENT = 4000
-    OCTETS_EACH = 12 * 1024  # of a silent connection; B18 measured 4.3 KB without a buffer of ours
+    OCTETS_EACH = 5 * 1024  # of a silent connection
 
     def test_case_233_silent_connections_are_cheap_and_end(self):
         addresses = [f"127.0.0.{number}" for number in range(2, 10)]
@@ -255,6 +258,58 @@ class Connections(VolumeCase):
 
     def connections(self, gateway):
         return gateway.metrics().sum("tollgate_listener_connections", listener="api")
+
+
+class Cardinality(GatewayTest):
+    """T24 and case 265: names that clients invent make no series and no room."""
+
+    COUNT = 20_000
+    values = {"HALF_CLOSE": "gone", "LIMITS": "failed_keys: 1M, requests: 1M"}
+
+    def requests(self, dice):
+        """One of everything a client can invent, without end."""
+        word = lambda: "".join(dice.choices(string.ascii_letters + string.digits, k=12))  # noqa: E731
+        while True:
+            agent = ("User-Agent", f"{word()}/{dice.randrange(100)}.{dice.randrange(100)}")
+            mine = ("Authorization", f"Bearer {KEY}")
+            yield message("GET", f"/{word()}/{word()}?{word()}={word()}", [mine, agent])
+            yield message("GET", f"/v1/models/{word()}", [mine, agent])
+            yield message("GET", "/v1/models", [("Authorization", f"Bearer {word() * 3}"), agent])
+            yield message(word().upper(), "/v1/models", [mine, agent])
+            yield chat_message(octets(chat(word(), user=word(), metadata={word(): word()})), [agent])
+            yield message("DELETE", f"/v1/files/{word()}", [mine, agent, ("X-Client-Request-Id", word())])
+            yield message("GET", f"/v1/{word()}", [("Host", word())] * 2)
+
+    def send(self, count, seed):
+        """Pipelined; a refusal that ends the connection costs the rest of its batch."""
+        source = self.requests(random.Random(seed))
+        answered = 0
+        while answered < count:
+            connection = self.connect()
+            try:
+                connection.send(b"".join(next(source) for _ in range(50)))
+                while True:
+                    closes = connection.read_response().header("connection") == "close"
+                    answered += 1
+                    if closes:
+                        break
+            except (OSError, support.ProtocolError):
+                pass
+            connection.close()
+
+    def series(self):
+        return {(name, *sorted(labels.items())) for name, labels, _ in self.gateway.metrics().samples}
+
+    def test_case_265_invented_names_add_no_series(self):
+        self.send(200, 1)
+        before, resident, logged = self.series(), self.gateway.resident_octets(), len(self.gateway.log)
+        self.send(self.COUNT, 2)
+        self.assertEqual(self.series() - before, set())
+        begun = time.monotonic()
+        support.call("GET", f"{self.gateway.metrics_url}/metrics")
+        self.assertLess(time.monotonic() - begun, 10 * 0.1, "a scrape")
+        self.assertLess(self.gateway.resident_octets() - resident, 4 * MIB * SLACK)
+        self.assertLess((len(self.gateway.log) - logged) / self.COUNT, 1024, "octets of a line")
 
 
 if __name__ == "__main__":
