@@ -44,6 +44,11 @@ Page make_page(Shared& shared, std::string_view method, std::string_view path) {
     return {draining ? 503 : 200, "/readyz", kText, draining ? "draining\n" : "ok\n"};
 }
 
+std::uint64_t allocated() {
+    const struct mallinfo2 info = ::mallinfo2();
+    return info.uordblks + info.hblkhd;
+}
+
 } // namespace
 
 OpsServer::OpsServer(asio::io_context& io, Shared& shared)
@@ -85,12 +90,18 @@ void OpsServer::watch_memory(TimePoint now) {
     memory_due_ = now + kMemoryInterval;
     const Pressure before = shared_.memory_pressure.load(std::memory_order_relaxed);
     const std::uint64_t limit = shared_.memory_limit.load(std::memory_order_relaxed);
-    const Pressure after = memory_pressure(memory_in_use(), limit, before);
+    const std::uint64_t resident = memory_in_use();
+    const Pressure after = memory_pressure(resident, limit, before);
     shared_.memory_pressure.store(after, std::memory_order_relaxed);
     if (after != before) {
         log::warning("memory pressure changed", {{"step", to_string(after)}, {"limit_bytes", std::to_string(limit)}});
     }
-    if (after == Pressure::none || now < trim_due_) return;
+    if (now < trim_due_) return;
+    if (after == Pressure::none) {
+        if (now < look_due_) return;
+        look_due_ = now + kTrimInterval;
+        if (!worth_trimming(resident, allocated())) return;
+    }
     trim_due_ = now + kTrimInterval;
     ::malloc_trim(0);
 }

@@ -36,6 +36,7 @@ class OpsServer {
     unsigned open_ = 0;
     TimePoint memory_due_{}; // of the next look at the process' memory
     TimePoint trim_due_{};
+    TimePoint look_due_{};
     bool stopping_ = false;
 };
 

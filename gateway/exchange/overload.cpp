@@ -65,6 +65,11 @@ Pressure connection_pressure(unsigned open, unsigned most) noexcept {
     return open >= most - most / 10 && most >= 10 ? Pressure::no_keep_alive : Pressure::none;
 }
 
+bool worth_trimming(std::uint64_t resident, std::uint64_t allocated) noexcept {
+    constexpr std::uint64_t kUnowned = 64ULL << 20;
+    return resident > kUnowned && allocated < resident - kUnowned;
+}
+
 std::uint64_t memory_available() {
     const long pages = ::sysconf(_SC_PHYS_PAGES);
     const std::uint64_t machine =

@@ -43,6 +43,10 @@ class LoopLag {
 
 // Octets the control group allows this process, else those of the machine; 0 if nobody says. Reads files.
 [[nodiscard]] std::uint64_t memory_available();
+// Whether so much of what is in memory belongs to nobody that looking for it is worth the allocator's locks: what a
+// crowd leaves between the blocks of those who stayed (T3). `resident` and `allocated` in octets.
+[[nodiscard]] bool worth_trimming(std::uint64_t resident, std::uint64_t allocated) noexcept;
+
 // Octets of this process in memory now; 0 if the kernel does not say. Reads one file.
 [[nodiscard]] std::uint64_t memory_in_use();
 

@@ -18,7 +18,8 @@ import tollgate_test as support  # noqa: E402: found by the line above
 
 SOURCES = [f"127.0.0.{number}" for number in range(2, 10)]
 CHAT = "/v1/chat/completions"
-FLOOD = "mock-tokens-4000000"  # a stream nobody can hold
+FLOOD = "mock-tokens-100000:hang-after-2000"  # some 400 KB at once: more than anybody holds for a reader who does not read
+ARRIVALS = 600  # a second, so that opening them is not what is measured
 BATCH = 100  # connections opened between two looks at the others: below the listen backlog
 
 
@@ -135,11 +136,12 @@ class Crowd:
 
     def run(self, patience):
         deadline = time.monotonic() + patience
+        self.begun = time.monotonic()
         self.until = time.monotonic() + self.sustain
         drip_due = time.monotonic() + self.drip_every
         while (self.waiting or self.alive) and time.monotonic() < deadline:
             self.open_some()
-            for descriptor, events in self.poll.poll(0.0 if self.waiting else 0.05):
+            for descriptor, events in self.poll.poll(0.01):
                 attacker = self.alive[descriptor]
                 if events & (select.EPOLLERR | select.EPOLLHUP) or attacker.over():
                     attacker.over()
@@ -153,7 +155,8 @@ class Crowd:
         return {kind: dataclasses.asdict(numbers) for kind, numbers in self.numbers.items()}
 
     def open_some(self):
-        for kind in [self.waiting.pop() for _ in range(min(BATCH, len(self.waiting)))]:
+        due = int((time.monotonic() - self.begun) * ARRIVALS) - self.opened
+        for kind in [self.waiting.pop() for _ in range(min(BATCH, due, len(self.waiting)))]:
             attacker = self.makers[kind](SOURCES[self.opened % len(SOURCES)])
             self.opened += 1
             self.numbers[kind].count += 1

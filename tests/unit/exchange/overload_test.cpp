@@ -52,6 +52,14 @@ TEST(LoopLag, f64_one_late_tick_sheds_for_a_second) {
     EXPECT_EQ(lag.pressure(now + 1s), Pressure::none);
 }
 
+TEST(Memory, trimming_is_worth_64_mib_that_belong_to_nobody) {
+    constexpr std::uint64_t kMiB = 1 << 20;
+    EXPECT_FALSE(worth_trimming(60 * kMiB, 0));
+    EXPECT_FALSE(worth_trimming(100 * kMiB, 36 * kMiB));
+    EXPECT_TRUE(worth_trimming(100 * kMiB, 35 * kMiB));
+    EXPECT_FALSE(worth_trimming(500 * kMiB, 600 * kMiB)) << "allocated and never touched";
+}
+
 TEST(Memory, kernel_says_what_there_is_and_what_is_used) {
     EXPECT_GT(memory_in_use(), 1'000'000U);
     EXPECT_GT(memory_available(), memory_in_use());
