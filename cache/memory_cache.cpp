@@ -137,6 +137,11 @@ class alignas(64) Shard {
         bytes_ = small_bytes_ = 0;
     }
 
+    void shrink_to(std::uint64_t bytes, WallTime now, Dead& dead) {
+        const std::lock_guard lock(mutex_);
+        while (bytes_ > bytes) evict(now, dead);
+    }
+
     void add_to(MemoryStats& stats) const {
         const std::lock_guard lock(mutex_);
         stats.entries += table_.size();
@@ -248,6 +253,13 @@ void MemoryCache::clear() {
     for (Shard& shard : impl_->shards) {
         Dead dead;
         shard.clear(dead);
+    }
+}
+
+void MemoryCache::shrink_to(std::uint64_t bytes, WallTime now) {
+    for (Shard& shard : impl_->shards) {
+        Dead dead;
+        shard.shrink_to(bytes / impl_->shards.size(), now, dead);
     }
 }
 

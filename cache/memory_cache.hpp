@@ -28,6 +28,8 @@ class MemoryCache {
     [[nodiscard]] EntryPtr get(const Key& key, WallTime now);
     void put(const Key& key, EntryPtr entry, WallTime now);
     void clear();
+    // Evicts, in the order any eviction has, until at most `bytes` are accounted. For a process short of memory.
+    void shrink_to(std::uint64_t bytes, WallTime now);
     [[nodiscard]] MemoryStats stats() const;
 
   private:

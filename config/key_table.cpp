@@ -42,9 +42,8 @@ constexpr std::array kRows = {
     Row{"listen.connections_per_address", integer, "auto", "auto|1..1M",
         "Connections of one source address (IPv6: one /64); `auto` is half of `max_connections`, at least 100."},
     Row{"listen.trusted_proxies", list, "", "",
-        "Load balancers in front: their `X-Forwarded-For` names the client, and `connections_per_address` does not "
-        "hold "
-        "for them."},
+        "The load balancers in front, and only they, not the network they are in: their `X-Forwarded-For` names the "
+        "client, and `connections_per_address` does not hold for them."},
     Row{"listen.trusted_proxies[]", text, "", "range", "One address or range, `10.0.0.0/8`."},
     Row{"listen.limits", section, "", "", "What one client connection may cost."},
     Row{"listen.limits.request_line", size, "8KiB", "256..32KiB", "Longest request line; beyond: 414."},

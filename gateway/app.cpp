@@ -167,7 +167,11 @@ class Main {
 
     void use_limits(const config::Config& config) {
         const std::uint64_t memory = config.overload.memory;
-        shared_.memory_limit.store(memory != 0 ? memory : exchange::memory_available(), std::memory_order_relaxed);
+        const std::uint64_t limit = memory != 0 ? memory : exchange::memory_available();
+        shared_.memory_limit.store(limit, std::memory_order_relaxed);
+        if (limit == 0 || config.cache.memory <= limit / 2) return;
+        log::warning("cache.memory is more than half of what the process may use; under pressure the cache gives way",
+                     {{"cache_bytes", std::to_string(config.cache.memory)}, {"limit_bytes", std::to_string(limit)}});
     }
 
     [[nodiscard]] std::string status() const {

@@ -17,6 +17,7 @@ void DeadlineList::fire_each(Pick pick, Fire fire) {
         Deadline& deadline = firing.front();
         firing.pop_front();
         list_.push_back(deadline);
+        if (!pick(deadline)) continue; // what fired before has moved it
         deadline.at_ = kNever;
         deadline.expired_ = true;
         fire(deadline);
@@ -28,9 +29,10 @@ void DeadlineList::tick(TimePoint now) {
     fire_each([now](const Deadline& entry) { return entry.at_ <= now; }, [](Deadline& entry) { entry.on_expired(); });
 }
 
-void DeadlineList::expire_clock(std::string_view clock) {
-    fire_each([clock](const Deadline& entry) { return entry.at_ != kNever && entry.clock_ == clock; },
-              [](Deadline& entry) { entry.on_expired(); });
+void DeadlineList::expire_clock(std::string_view clock, TimePoint latest) {
+    fire_each(
+        [=](const Deadline& entry) { return entry.at_ != kNever && entry.at_ <= latest && entry.clock_ == clock; },
+        [](Deadline& entry) { entry.on_expired(); });
 }
 
 void DeadlineList::terminate_all() {

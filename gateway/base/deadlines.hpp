@@ -48,7 +48,8 @@ class DeadlineList {
     [[nodiscard]] TimePoint now() const noexcept { return now_; }
     void tick(TimePoint now);
     // Expires at once everything that waits on the clock of that name.
-    void expire_clock(std::string_view clock);
+    // …and would run out until `latest`.
+    void expire_clock(std::string_view clock, TimePoint latest = kNever);
     // Ends everything.
     void terminate_all();
 

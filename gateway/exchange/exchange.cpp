@@ -47,6 +47,17 @@ CacheControl parse_cache_control(std::string_view value) {
     return control;
 }
 
+Error holds_too_much() {
+    return Error{
+        .type = ErrorType::gateway_overloaded,
+        .status = 503,
+        .message = "The gateway holds as many octets of requests and answers as it may. Please try again in a moment.",
+        .openai_type = "server_error",
+        .retry = Retry::after,
+        .retry_after_ms = 1000,
+        .close = true};
+}
+
 Error shutdown_error() {
     return Error{.type = ErrorType::gateway_shutdown,
                  .status = 503,

@@ -110,6 +110,9 @@ struct Exchange {
     }
 };
 
+// 503: `body.held` is reached.
+[[nodiscard]] Error holds_too_much();
+
 // What a request is told that the process does not finish; an instance that stays will take it.
 [[nodiscard]] Error shutdown_error();
 

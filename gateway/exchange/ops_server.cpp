@@ -96,6 +96,12 @@ void OpsServer::watch_memory(TimePoint now) {
     if (after != before) {
         log::warning("memory pressure changed", {{"step", to_string(after)}, {"limit_bytes", std::to_string(limit)}});
     }
+    if (after >= Pressure::no_keep_alive || (after == Pressure::trim && now >= trim_due_)) {
+        // The cache is the largest thing that can be given up; what is shed does not evict from it.
+        const std::uint64_t held = shared_.cache.stats().bytes;
+        shared_.cache.shrink_to(after == Pressure::trim ? held / 4 * 3 : held / 2, WallClock::now());
+        trim_due_ = {};
+    }
     if (now < trim_due_) return;
     if (after == Pressure::none) {
         if (now < look_due_) return;

@@ -36,7 +36,8 @@ std::uint64_t group_limit() {
             if (path.rfind('/') == std::string::npos) break;
         }
     }
-    return least != 0 ? least : number_in("/sys/fs/cgroup/memory.max");
+    if (least == 0) least = number_in("/sys/fs/cgroup/memory.max");
+    return least != 0 ? least : number_in("/sys/fs/cgroup/memory/memory.limit_in_bytes"); // version 1
 }
 
 } // namespace

@@ -183,6 +183,7 @@ Result<void> authenticate(Exchange& ex) {
     if (!presented) return fail(presented.error());
     const auto now = std::chrono::floor<std::chrono::seconds>(WallClock::now());
     const auto principal = ex.snapshot->directory.authenticate(*presented, now);
+    if (presented->empty()) return fail(principal.error()); // a probe, not a guess
     if (const Duration wait = source_wait(ex, principal ? *principal : nullptr); wait != Duration::zero())
         return fail(too_many_failures(ex, wait));
     if (!principal) return fail(principal.error());

@@ -80,6 +80,11 @@ struct Plan {
     }
 };
 
+// What is held of an answer counts with the request's octets against body.held.
+bool hold(Exchange& ex, std::size_t octets) {
+    return ex.held.grow_to(ex.body.memory.size() + octets, ex.snapshot->config.body.held);
+}
+
 // With the client still there, only the end of the process aborts an attempt.
 Error broke_off(const Exchange& ex, const upstream::Attempt& attempt) {
     if (ex.client_gone) return client_left();
@@ -124,7 +129,7 @@ Task<Result<void>> relay_storable(Plan& plan) {
     http::BodyReader& reader = plan.attempt.body();
     const std::uint64_t cap = ex.snapshot->config.cache.max_entry;
     std::string body;
-    while (!reader.complete() && body.size() <= cap) {
+    while (!reader.complete() && body.size() <= cap && hold(ex, body.size())) {
         arm_idle(ex, plan.attempt, plan.total_deadline);
         const std::string_view piece = co_await reader.next();
         if (reader.failed() || !plan.follow(piece)) co_return fail(broke_off(plan));
@@ -293,6 +298,7 @@ Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std:
         arm_idle(ex, attempt, total_deadline);
         body += co_await reader.next();
         if (reader.failed()) co_return fail(broke_off(ex, attempt));
+        if (!hold(ex, body.size())) co_return fail(holds_too_much());
         if (body.size() > cap) co_return fail(bad_answer("upstream", "an answer that is too large to be held"));
     }
     co_return body;
@@ -301,6 +307,7 @@ Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std:
 Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider,
                          const upstream::Candidate* candidate, TimePoint total_deadline) {
     const http::ResponseHead& head = attempt.head();
+    ex.client.cap_writes(total_deadline); // who reads octet by octet holds what was collected no longer than that
     const std::string_view type = passable_type(head.find("content-type").value_or(""));
     const bool bodiless =
         head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);

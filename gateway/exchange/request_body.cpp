@@ -41,16 +41,6 @@ Error too_large(const Exchange& ex) {
         "request_too_large");
 }
 
-Error overloaded() {
-    return Error{.type = ErrorType::gateway_overloaded,
-                 .status = 503,
-                 .message = "The gateway holds as many request octets as it may. Please try again in a moment.",
-                 .openai_type = "server_error",
-                 .retry = Retry::after,
-                 .retry_after_ms = 1000,
-                 .close = true};
-}
-
 bool is_media_type(std::string_view value, std::string_view wanted) {
     const auto type = trim(value.substr(0, value.find(';')));
     return iequals(type, wanted);
@@ -84,8 +74,9 @@ Result<void> check_type(Exchange& ex) {
 TimePoint next_deadline(const config::ClientLimits& limits, TimePoint begun, std::uint64_t received) {
     const TimePoint by_silence = Clock::now() + limits.body_idle;
     if (limits.body_rate == 0) return by_silence;
-    return std::min(by_silence,
-                    begun + limits.body_idle + std::chrono::milliseconds(received * 1000 / limits.body_rate));
+    constexpr std::uint64_t kLongest = 30ULL * 24 * 3'600; // seconds; more would not fit into a TimePoint
+    const std::chrono::seconds by_rate(std::min(received / limits.body_rate, kLongest));
+    return std::min(by_silence, begun + limits.body_idle + by_rate);
 }
 
 Error broken(Exchange& ex) {
@@ -121,16 +112,16 @@ Result<void> keep(Exchange& ex, std::string_view piece) {
     if (body.size() + piece.size() > cap_of(ex)) return fail(too_large(ex));
     if (body.file < 0 && is_multipart(ex) && body.memory.size() + piece.size() > kMultipartInMemory) {
         body.file = open_unlinked();
-        if (body.file < 0 || !write_all(body.file, body.memory)) return fail(overloaded());
+        if (body.file < 0 || !write_all(body.file, body.memory)) return fail(holds_too_much());
         body.file_size = body.memory.size();
         body.memory = std::string();
     }
     if (body.file >= 0) {
-        if (!write_all(body.file, piece)) return fail(overloaded());
+        if (!write_all(body.file, piece)) return fail(holds_too_much());
         body.file_size += piece.size();
         return {};
     }
-    if (!ex.held.grow_to(body.memory.size() + piece.size(), caps.held)) return fail(overloaded());
+    if (!ex.held.grow_to(body.memory.size() + piece.size(), caps.held)) return fail(holds_too_much());
     body.memory += piece;
     return {};
 }

@@ -42,7 +42,7 @@ Task<HeadEnd> read_head(net::Channel& client, const config::ClientLimits& limits
         const std::string_view octets = client.data();
         if (!octets.empty() && !begun) {
             begun = true;
-            client.expire_softly_at(client.now() + head_time, "request head");
+            client.expire_softly_at(client.now() + head_time, kRequestHead);
         }
         const auto found = scanner.scan(octets);
         if (!found) {
@@ -77,6 +77,12 @@ Task<void> refuse(WorkerState& worker, net::Channel& client, Peer& peer, const R
     if (received.refused_to_head) ex.method = api::Method::head;
     ex.record.client_address = peer.address;
     ex.close_after = true;
+    // A head that a stopping process does not wait for any longer.
+    if (worker.terminating && refusal.status == 408) {
+        co_await send_error(ex, shutdown_error());
+        finish_record(ex);
+        co_return;
+    }
     const Error error{.type = refusal.status == 413 || refusal.status == 414 || refusal.status == 431
                                   ? ErrorType::caller_too_large
                                   : ErrorType::caller_invalid_request,
@@ -93,6 +99,7 @@ Task<void> serve_requests(WorkerState& worker, net::Channel& client, Peer& peer)
     ReceivedHead received;
     const TimePoint opened = Clock::now();
     for (std::uint64_t count = 1;; ++count) {
+        client.cap_writes(kNever);
         client.stall_after(worker.snapshot->config.listen.limits.write_stall);
         const HeadEnd end = co_await read_head(client, worker.snapshot->config.listen.limits, count == 1, received);
         if (end == HeadEnd::closed) {

@@ -11,6 +11,7 @@ namespace tollgate::exchange {
 
 // Names of the clocks a connection waits on between requests; a drain ends such waits.
 inline constexpr std::string_view kFirstRequest = "first request";
+inline constexpr std::string_view kRequestHead = "request head";
 inline constexpr std::string_view kKeepAlive = "keep-alive";
 
 // Ends when the connection does. Never throws.

@@ -19,7 +19,8 @@ namespace {
 
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kHandshakeTime = std::chrono::seconds(10);
-constexpr auto kFirstRequestGrace = std::chrono::seconds(1); // a drain waits so long for connections that just came
+constexpr auto kSilentFirst = std::chrono::milliseconds(1'500); // connections without a request end so much earlier
+constexpr auto kFirstRequestGrace = std::chrono::seconds(1);    // a drain waits so long for connections that just came
 
 // Ends a TLS handshake that takes too long.
 class HandshakeGuard final : public Deadline {
@@ -114,6 +115,7 @@ void Worker::terminate(Duration grace) {
         state_->interrupt_running();
         state_->deadlines.expire_clock(kKeepAlive);
         state_->deadlines.expire_clock(kFirstRequest);
+        state_->deadlines.expire_clock(kRequestHead);
         state_->deadlines.expire_clock(kRequestBody);
         end_at_ = Clock::now() + grace;
         if (drained()) end_everything(); // else the tick does it
@@ -192,7 +194,16 @@ void Worker::renew_pressure(TimePoint now, Duration late) {
          state.lag.pressure(now)});
     pressure_.store(state.pressure, std::memory_order_relaxed);
     if (state.pressure >= Pressure::trim) state.blocks.trim();
-    if (state.pressure >= Pressure::no_keep_alive) state.deadlines.expire_clock(kKeepAlive);
+    if (state.pressure < Pressure::no_keep_alive) {
+        pressed_since_ = kNever;
+        return;
+    }
+    // Who says nothing makes room first, then who has been served; nobody who has just come.
+    if (pressed_since_ == kNever) pressed_since_ = now;
+    const TimePoint came_a_second_ago = now + config.listen.limits.head_time - std::chrono::seconds(1);
+    state.deadlines.expire_clock(kFirstRequest, came_a_second_ago);
+    state.deadlines.expire_clock(kRequestHead, came_a_second_ago);
+    if (now - pressed_since_ >= kSilentFirst) state.deadlines.expire_clock(kKeepAlive);
 }
 
 Task<void> Worker::tick() {

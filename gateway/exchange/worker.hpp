@@ -62,8 +62,9 @@ class Worker {
     std::atomic<bool> closed_{false}; // no session can begin
     std::atomic<Duration::rep> last_turn_{Clock::now().time_since_epoch().count()};
     bool stopping_ = false;
-    TimePoint silent_until_ = kNever; // then connections without any request are closed
-    TimePoint end_at_ = kNever;       // a stop's grace is over
+    TimePoint silent_until_ = kNever;  // then connections without any request are closed
+    TimePoint pressed_since_ = kNever; // no_keep_alive or worse
+    TimePoint end_at_ = kNever;        // a stop's grace is over
     std::thread thread_;
     WorkerCounters counters_;
 };

@@ -116,8 +116,8 @@ struct WorkerState {
     std::uint32_t log_line_count = 0;
     std::string date_line; // "date: …\r\n", refreshed by the tick
     LoopLag lag;
-    Pressure pressure = Pressure::none;      // renewed by the tick
-    bool terminating = false;                // connections end because the process does
+    Pressure pressure = Pressure::none; // renewed by the tick
+    bool terminating = false;           // connections end because the process does
     boost::intrusive::list<Interruptible, boost::intrusive::constant_time_size<false>> running;
     std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
 

@@ -61,6 +61,14 @@ class Sources(GatewayTest):
         self.assertEqual(metrics.value("tollgate_limit_rejections_total", scope="address", limit="failed_keys",
                                        mode="enforced"), 2)
 
+    def test_probes_without_a_key_are_no_guesses(self):
+        source = "127.0.0.11"
+        for _ in range(12):
+            connection = self.from_address(source)
+            connection.send(common.message("GET", "/v1/models"))
+            self.assertEqual(connection.read_response().status, 401)
+        self.assertEqual(self.models(KEY, source).status, 200)
+
     def anonymous(self, response):
         error = response.json()["error"]
         error["tollgate"].pop("request_id")
@@ -128,6 +136,34 @@ class MemoryPressure(GatewayTest):
         poll(lambda: self.step("none"), "calm")
         self.assertEqual(self.ask().status, 200)
 
+    def test_full_cache_gives_way_and_the_gateway_recovers(self):
+        """Requests that are shed evict nothing, so the ladder itself has to take from the cache."""
+        base = common.CONFIG + "overload: { memory: 96MiB }\n"
+        self.gateway.write_config(base + "cache: { enabled: true, memory: 256MiB }\n")
+        self.gateway.reload()
+        poll(lambda: self.ask("mock-tokens-110000", content="number 0").header("cache-status"), "the cache is on")
+        for number in range(140):
+            self.ask("mock-tokens-110000", content=f"number {number}")
+        poll(lambda: all(self.ask("mock-plain", content=f"after {n}").status == 200 for n in range(20)), "recovery", 20)
+        self.assertIn("memory pressure changed", self.gateway.log)
+        self.assertLess(self.gateway.metrics().value("tollgate_cache_size_bytes", tier="memory"), 90 << 20)
+        self.gateway.write_config(common.CONFIG)
+        self.gateway.reload()
+
+    def test_what_is_held_of_answers_counts_against_body_held(self):
+        config = common.CONFIG.replace("held: 256MiB", "held: 1MiB")
+        big = 'models:\n  big: { upstreams: [ { provider: mock, model: "mock-tokens-500000", via: chat } ] }\n'
+        self.gateway.write_config(config.replace("models:\n", big))
+        self.gateway.reload()
+        response = poll(lambda: self.tell_held(), "the new configuration")
+        self.assert_error(response, 503, word="gateway_overloaded", text="holds as many")
+        self.gateway.write_config(common.CONFIG)
+        self.gateway.reload()
+
+    def tell_held(self):
+        response = self.post("/v1/completions", {"model": "big", "prompt": "x", "max_tokens": 1000000})
+        return response if response.status != 404 else None
+
     def step(self, state):
         return self.gateway.metrics().value("tollgate_overload_state", state=state) == 1
 
@@ -136,16 +172,31 @@ class ConnectionPressure(GatewayTest):
     values = {"HALF_CLOSE": "gone, max_connections: 20, connections_per_address: 20"}
 
     def test_idle_connections_make_room_from_nine_tenths_on(self):
-        idle = [self.connect() for _ in range(17)]
+        streams = [self.stream("mock-tokens-2000:pace-5")[0] for _ in range(2)]
+        idle = [self.connect() for _ in range(16)]
         for connection in idle:
             connection.send(GET_MODELS)
-            self.assertIsNone(connection.read_response().header("connection"))
-        more = [self.connect() for _ in range(2)]
+            self.assertEqual(connection.read_response().status, 200)
         sockets = [connection.socket for connection in idle]
         poll(lambda: select.select(sockets, [], [], 0)[0], "idle ones end, at least those of the worker that ticks first")
-        for connection in more:
-            connection.send(GET_MODELS)
-            self.assertEqual(connection.read_response().status, 200, "who has not asked yet is served")
+        self.assertEqual(self.ask().status, 200, "who comes now is served")
+        self.assertEqual(len(streams), self.gateway.metrics().value("tollgate_streams_open"), "what runs goes on")
+
+
+class SilentConnections(GatewayTest):
+    values = {"HALF_CLOSE": "gone, max_connections: 20, connections_per_address: 20"}
+
+    def test_who_says_nothing_makes_room_first(self):
+        paying = self.connect()
+        paying.send(GET_MODELS)
+        self.assertEqual(paying.read_response().status, 200)
+        silent = [self.connect() for _ in range(17)]
+        for connection in silent[:8]:
+            connection.send(b"GET /v1/mod")  # a head that goes nowhere counts as silence
+        for connection in silent[8:]:
+            self.assertIn(connection.wait_closed(), ("fin", "rst"))
+        paying.send(GET_MODELS)
+        self.assertEqual(paying.read_response().status, 200)
 
 
 class Clocks(GatewayTest):

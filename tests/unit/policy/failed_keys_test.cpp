@@ -41,23 +41,26 @@ TEST(FailedKeys, key_in_use_at_the_source_keeps_working) {
     EXPECT_GT(failed.succeeded(kOne, "k_other", 1, kStart), 0s);
 }
 
-TEST(FailedKeys, eight_keys_are_remembered_newest_first) {
-    FailedKeys failed;
-    for (int i = 0; i < 9; ++i) ASSERT_EQ(failed.succeeded(kOne, "k" + std::to_string(i), 1, kStart), 0s);
-    ASSERT_EQ(failed.succeeded(kOne, "k1", 1, kStart), 0s); // used again: now the newest
+TEST(FailedKeys, many_keys_of_one_address_are_remembered_and_the_longest_unused_goes_first) {
+    FailedKeys failed(16, 100);
+    for (int i = 0; i < 101; ++i) ASSERT_EQ(failed.succeeded(kOne, "k" + std::to_string(i), 1, kStart), 0s);
+    ASSERT_EQ(failed.succeeded(kOne, "k1", 1, kStart), 0s);
     ASSERT_EQ(failed.failed(kOne, 1, kStart), 0s);
-    EXPECT_GT(failed.succeeded(kOne, "k0", 1, kStart), 0s) << "pushed out by the ninth";
-    for (int i = 1; i < 9; ++i) EXPECT_EQ(failed.succeeded(kOne, "k" + std::to_string(i), 1, kStart), 0s) << i;
+    EXPECT_GT(failed.succeeded(kOne, "k0", 1, kStart), 0s) << "pushed out by the last";
+    for (int i = 1; i < 101; ++i) EXPECT_EQ(failed.succeeded(kOne, "k" + std::to_string(i), 1, kStart), 0s) << i;
 }
 
 TEST(FailedKeys, memory_is_bounded_and_the_longest_unseen_source_goes_first) {
-    FailedKeys failed(2);
-    ASSERT_EQ(failed.failed(kOne, 1, kStart), 0s);
-    ASSERT_EQ(failed.failed(kTwo, 1, kStart), 0s);
-    ASSERT_GT(failed.failed(kOne, 1, kStart), 0s);
-    ASSERT_EQ(failed.failed(FailedKeys::Source{3}, 1, kStart), 0s); // takes the place of two
-    EXPECT_GT(failed.failed(kOne, 1, kStart), 0s);
-    EXPECT_EQ(failed.failed(kTwo, 1, kStart), 0s);
+    FailedKeys failed(2, 2);
+    const FailedKeys::Source same_shard{3, 0, 0}; // shards are told apart by all octets modulo 16
+    const FailedKeys::Source second{19};
+    const FailedKeys::Source third{35};
+    ASSERT_EQ(failed.failed(same_shard, 1, kStart), 0s);
+    ASSERT_EQ(failed.failed(second, 1, kStart), 0s);
+    ASSERT_GT(failed.failed(same_shard, 1, kStart), 0s);
+    ASSERT_EQ(failed.failed(third, 1, kStart), 0s); // takes the place of the second
+    EXPECT_GT(failed.failed(same_shard, 1, kStart), 0s);
+    EXPECT_EQ(failed.failed(second, 1, kStart), 0s);
 }
 
 TEST(FailedKeys, changed_limit_takes_effect_on_what_was_used) {
