@@ -16,6 +16,7 @@
 #include <sys/personality.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
+#include <sys/timex.h>
 #include <sys/wait.h>
 #include <thread>
 #include <unistd.h>
@@ -98,6 +99,22 @@ TEST(Confine, KernelMountsNamespacesAndIdentitiesAreOutOfReach) {
                refused(::syscall(SYS_init_module, nullptr, 0, ""), "init_module") &&
                refused(::syscall(SYS_pidfd_getfd, 0, 0, 0), "pidfd_getfd") &&
                refused(::syscall(SYS_setuid, 0), "setuid") && refused(::ioctl(0, TIOCSTI, &letter), "TIOCSTI");
+    });
+}
+
+TEST(Confine, ClocksPersonalitiesAndOldEntriesAreOutOfReach) {
+    in_confined_child([] {
+        timex clock{}; // asks only; the kernel would answer
+        return refused(::syscall(SYS_clock_adjtime, CLOCK_REALTIME, &clock), "clock_adjtime") &&
+               refused(::syscall(SYS_adjtimex, &clock), "adjtimex") &&
+               refused(::syscall(SYS_personality, 0xffffffffUL), "personality") &&
+#if defined(SYS_modify_ldt)
+               refused(::syscall(SYS_modify_ldt, 0, nullptr, 0), "modify_ldt") &&
+#endif
+#if defined(SYS_uselib)
+               refused(::syscall(SYS_uselib, "/nonexistent"), "uselib") &&
+#endif
+               refused(::syscall(SYS_fanotify_init, 0, 0), "fanotify_init");
     });
 }
 
