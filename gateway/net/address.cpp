@@ -11,15 +11,17 @@ namespace {
 
 using asio::ip::address;
 
-// The kernel connects an unspecified address to the loopback one.
-config::Address as_connected(const address& to) noexcept {
-    if (!to.is_unspecified()) return to_config(to);
-    return to.is_v4() ? to_config(asio::ip::address_v4::loopback()) : to_config(asio::ip::address_v6::loopback());
-}
-
 bool is_v4(const config::Address& at) noexcept {
     static const config::Address kMapped = to_config(asio::ip::address_v4());
     return std::equal(at.bytes.begin(), at.bytes.begin() + 12, kMapped.bytes.begin());
+}
+
+// The kernel connects an unspecified address to the loopback one, ::ffff:0.0.0.0 too.
+config::Address as_connected(const address& to) noexcept {
+    const config::Address written = to_config(to);
+    if (written == to_config(asio::ip::address_v4::any())) return to_config(asio::ip::address_v4::loopback());
+    if (written == to_config(asio::ip::address_v6::any())) return to_config(asio::ip::address_v6::loopback());
+    return written;
 }
 
 bool meets(const asio::ip::tcp::endpoint& to, const asio::ip::tcp::endpoint& own,
@@ -64,7 +66,7 @@ bool is_local_address(const address& of) noexcept {
 
 Verdict judge(const asio::ip::tcp::endpoint& to, const Permission& permission,
               bool (*is_local)(const address&) noexcept) {
-    const config::Address target = to_config(to.address());
+    const config::Address target = as_connected(to.address());
     const config::Reach reach = config::reach_of(target);
     if (reach == config::Reach::forbidden) return Verdict::metadata;
     if (reach == config::Reach::restricted && !permission.private_ranges) return Verdict::not_private;
