@@ -51,6 +51,11 @@ config::Address to_config(const address& from) noexcept {
     return out;
 }
 
+std::string to_text(const address& of) {
+    if (!of.is_v6()) return of.to_string();
+    return asio::ip::address_v6(of.to_v6().to_bytes()).to_string();
+}
+
 // A connected datagram socket has chosen its source: for an address of this machine, that same address.
 bool is_local_address(const address& of) noexcept {
     asio::ip::tcp::endpoint to(of, 9);

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -28,6 +29,9 @@ enum class Verdict : std::uint8_t { allowed, metadata, not_private, outside_cidr
 [[nodiscard]] std::string_view to_string(Verdict verdict) noexcept;
 
 [[nodiscard]] config::Address to_config(const asio::ip::address& address) noexcept;
+
+// Without the zone of a link-local address (RFC 4007 §11), which names an interface of ours and no part of the peer.
+[[nodiscard]] std::string to_text(const asio::ip::address& address);
 
 // Whether packets to the address stay on this machine. Asks the kernel's routing table; nothing is sent.
 [[nodiscard]] bool is_local_address(const asio::ip::address& address) noexcept;

@@ -2,6 +2,7 @@
 
 #include "gateway/base/log.hpp"
 #include "gateway/base/time.hpp"
+#include "gateway/net/address.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -84,7 +85,7 @@ void Listener::close() {
         TcpSocket socket(io_);
         state_->acceptor.accept(socket, peer, error);
         if (error) break;
-        state_->on_accept(std::move(socket), peer.address().to_string());
+        state_->on_accept(std::move(socket), to_text(peer.address()));
     }
     state_->acceptor.close(ignored);
     state_->timer.cancel();
@@ -99,7 +100,7 @@ Task<void> Listener::accept_loop(std::shared_ptr<State> state) {
         co_await state->acceptor.async_accept(socket, peer, asio::redirect_error_t<UseTask>(UseTask{}, error));
         if (state->closed) co_return;
         if (!error) {
-            state->on_accept(std::move(socket), peer.address().to_string());
+            state->on_accept(std::move(socket), to_text(peer.address()));
             continue;
         }
         if (error == asio::error::connection_aborted) continue;

@@ -202,6 +202,14 @@ TEST(Judge, ownListener_isALoop) {
     EXPECT_EQ(judge({make_address("127.0.0.5"), 8080}, with_own("0.0.0.0", 8080), nowhere), Verdict::own_listener);
 }
 
+TEST(AddressText, hasNoZone) {
+    EXPECT_EQ(to_text(make_address("fe80::1%1")), "fe80::1");
+    EXPECT_EQ(to_text(make_address("2001:db8::1")), "2001:db8::1");
+    EXPECT_EQ(to_text(make_address("192.0.2.1")), "192.0.2.1");
+    const auto one = config::parse_address(to_text(make_address("fe80::1%1")));
+    EXPECT_TRUE(one.has_value()) << "limits and lists of proxies are about it";
+}
+
 TEST(LocalAddress, isToldFromAForeignOne) {
     EXPECT_TRUE(is_local_address(make_address("127.0.0.1")));
     EXPECT_FALSE(is_local_address(make_address("192.0.2.1")));
