@@ -145,6 +145,7 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
         shard.add(counters_.refused);
         return; // the socket closes here
     }
+    if (stopping_) return; // nothing would end it any more
     const config::Address from = config::parse_address(address).value_or(config::Address{});
     auto lease = shared.sources.enter(net::source_of(from), most_per_address(listen, from));
     if (!lease) {

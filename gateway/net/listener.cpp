@@ -98,11 +98,11 @@ Task<void> Listener::accept_loop(std::shared_ptr<State> state) {
         asio::ip::tcp::endpoint peer;
         ErrorCode error;
         co_await state->acceptor.async_accept(socket, peer, asio::redirect_error_t<UseTask>(UseTask{}, error));
-        if (state->closed) co_return;
-        if (!error) {
+        if (!error) { // close() may have come after it was accepted: its client was told that it is connected
             state->on_accept(std::move(socket), to_text(peer.address()));
             continue;
         }
+        if (state->closed) co_return;
         if (error == asio::error::connection_aborted) continue;
         state->warn(error);
         if (state->make_room) state->make_room();

@@ -3,10 +3,12 @@
 #include "tests/support/run_coro.hpp"
 #include "tests/unit/net/loopback.hpp"
 
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -74,6 +76,22 @@ TEST_F(ListenerTest, sharedPort_takesSeveralListenersOfThisProcess) {
     ASSERT_TRUE(two.open("127.0.0.1", port_, true));
     Listener alone(loop_.io, accepted.handler());
     EXPECT_FALSE(alone.open("127.0.0.1", port_, false));
+}
+
+// A socket that was accepted already, but not handed over yet, when close() comes.
+TEST_F(ListenerTest, close_losesNobodyWhoIsConnected) {
+    Accepted accepted;
+    std::unique_ptr<Listener> listener;
+    listener = std::make_unique<Listener>(loop_.io, [&](TcpSocket socket, std::string peer) {
+        // Runs before the completion of the next accept, which succeeds at once.
+        if (accepted.peers.empty()) asio::post(loop_.io, [&] { listener->close(); });
+        accepted.handler()(std::move(socket), std::move(peer));
+    });
+    ASSERT_TRUE(listener->open("127.0.0.1", port_, false));
+    for (int i = 0; i < 3; ++i) ASSERT_TRUE(connects()); // the kernel accepts them
+    listener->start();
+    test::settle(loop_.io);
+    EXPECT_EQ(accepted.peers.size(), 3U);
 }
 
 // SO_REUSEPORT alone would share the port with another process in silence.
