@@ -10,7 +10,8 @@
 namespace tollgate::net {
 
 Channel::Channel(std::unique_ptr<Transport> transport, BlockPool& pool, DeadlineList& deadlines)
-    : Deadline(deadlines), transport_(std::move(transport)), pool_(pool), deadlines_(deadlines) {}
+    : Deadline(deadlines), transport_(std::move(transport)), pool_(pool), deadlines_(deadlines),
+      opened_(deadlines.now()) {}
 
 Channel::~Channel() {
     transport_->close();

@@ -74,6 +74,7 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     void close() noexcept;
     [[nodiscard]] bool closed() const noexcept { return closed_; }
     [[nodiscard]] bool reading() const noexcept { return reading_; }
+    [[nodiscard]] TimePoint opened() const noexcept { return opened_; }
     [[nodiscard]] TimePoint now() const noexcept { return deadlines_.now(); }
 
     std::uint64_t bytes_read = 0;
@@ -105,6 +106,7 @@ class Channel final : public ReadSink, public Deadline, public std::enable_share
     bool writing_ = false; // write() waits for room
     bool tolerate_half_close_ = false;
     bool soft_ = false;
+    const TimePoint opened_;
     TimePoint write_cap_ = kNever;
     Duration write_stall_ = kWriteStall;
     bool missed_ = false; // a soft deadline ran out while nobody waited

@@ -16,6 +16,7 @@
 #include <ctime>
 #include <span>
 #include <utility>
+#include <vector>
 
 namespace tollgate::net {
 namespace {
@@ -154,6 +155,22 @@ std::expected<TlsContext, std::string> client_context(const std::string& ca_file
     static constexpr unsigned char kHttp11[] = {8, 'h', 't', 't', 'p', '/', '1', '.', '1'};
     SSL_CTX_set_alpn_protos(context->native_handle(), kHttp11, sizeof kHttp11);
     return context;
+}
+
+crypto::Digest anchors_digest(const TlsContext& context) {
+    const STACK_OF(X509_OBJECT)* const held = X509_STORE_get0_objects(SSL_CTX_get_cert_store(context->native_handle()));
+    std::vector<crypto::Digest> anchors;
+    for (int i = 0; i < sk_X509_OBJECT_num(held); ++i) {
+        const X509* const anchor = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(held, i));
+        crypto::Digest digest{};
+        unsigned size = 0;
+        if (anchor != nullptr && X509_digest(anchor, EVP_sha256(), digest.data(), &size) == 1)
+            anchors.push_back(digest);
+    }
+    std::ranges::sort(anchors); // their order means nothing
+    std::string all;
+    for (const crypto::Digest& anchor : anchors) all.append(anchor.begin(), anchor.end());
+    return crypto::sha256(all);
 }
 
 } // namespace tollgate::net

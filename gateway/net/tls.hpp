@@ -1,6 +1,8 @@
 // TLS contexts (reliability §5.7): 1.2 and 1.3, verification on, nothing optional left at its default.
 #pragma once
 
+#include "gateway/base/crypto.hpp"
+
 #include <cstdint>
 #include <expected>
 #include <memory>
@@ -25,6 +27,9 @@ server_context(const std::string& cert_file, const std::string& key_file, const 
 
 // Verifies chain and host name. `ca_file` adds trust anchors; empty: the system's only.
 [[nodiscard]] std::expected<TlsContext, std::string> client_context(const std::string& ca_file);
+
+// Hash of the trust anchors the context holds: connections made under others may not be shared with its own.
+[[nodiscard]] crypto::Digest anchors_digest(const TlsContext& context);
 
 // Proves, in memory, that a client context refuses a certificate that no anchor vouches for, and one for another name.
 // An error text means that verification is broken and the process must not start (B17).

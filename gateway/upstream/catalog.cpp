@@ -1,5 +1,6 @@
 #include "gateway/upstream/catalog.hpp"
 
+#include "gateway/base/crypto.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/net/tls.hpp"
 
@@ -53,13 +54,16 @@ std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config
     provider->name = from.name;
     provider->index = index;
     provider->target = net::Target{from.host, from.port, {from.is_private, from.cidr, std::move(own)}, nullptr};
+    std::string trust;
     if (from.https) {
         auto context = net::client_context(from.ca_file);
         if (!context) return std::unexpected(fmt::format("provider \"{}\": {}", from.name, context.error()));
         provider->target.tls = std::move(*context);
+        // Not the file's name: after a reload the same name may hold other anchors.
+        trust = crypto::to_hex(net::anchors_digest(provider->target.tls));
     }
-    provider->pool_key = fmt::format("{}://{}:{}#{}#{}", from.https ? "https" : "http", from.host, from.port,
-                                     from.ca_file, permission_key(from));
+    provider->pool_key = fmt::format("{}://{}:{}#{}#{}", from.https ? "https" : "http", from.host, from.port, trust,
+                                     permission_key(from));
     provider->path_prefix = from.path_prefix;
     const bool default_port = from.port == (from.https ? 443 : 80);
     const std::string authority = from.host.find(':') == std::string::npos ? from.host : fmt::format("[{}]", from.host);

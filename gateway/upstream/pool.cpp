@@ -25,6 +25,11 @@ Pool::~Pool() {
     close_all();
 }
 
+bool Pool::usable(const net::Channel& channel) noexcept {
+    return !channel.closed() && channel.gone() == net::Gone::no && channel.data().empty() &&
+           channel.now() < channel.opened() + kMaxAge;
+}
+
 net::ChannelPtr Pool::take(const std::string& key) {
     const auto found = idle_.find(key);
     if (found == idle_.end()) return nullptr;
@@ -34,7 +39,7 @@ net::ChannelPtr Pool::take(const std::string& key) {
         channel->watch(nullptr);
         stack.pop_back();
         channel->expire_never();
-        if (!channel->closed() && channel->gone() == net::Gone::no && channel->data().empty()) return channel;
+        if (usable(*channel)) return channel;
         channel->close();
     }
     return nullptr;
@@ -42,8 +47,7 @@ net::ChannelPtr Pool::take(const std::string& key) {
 
 void Pool::put(const std::string& key, net::ChannelPtr channel) {
     Stack& stack = idle_[key];
-    const bool usable = !channel->closed() && channel->gone() == net::Gone::no && channel->data().empty();
-    auto permit = usable && stack.size() < kMaxIdle ? permits_.take() : net::Permits::Lease();
+    auto permit = usable(*channel) && stack.size() < kMaxIdle ? permits_.take() : net::Permits::Lease();
     if (!permit) {
         channel->close();
         return;

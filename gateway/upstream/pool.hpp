@@ -19,6 +19,9 @@ class Pool {
     static constexpr std::size_t kMaxIdle = 512;                // per provider
     static constexpr auto kIdleLife = std::chrono::seconds(30); // below what providers allow, so that we close first
 
+    // However busy: what was verified and resolved when it was opened may not hold any more.
+    static constexpr auto kMaxAge = std::chrono::minutes(10);
+
     // `permits` bounds the idle connections of all pools together and outlives them.
     explicit Pool(net::Permits& permits);
     ~Pool();
@@ -26,12 +29,14 @@ class Pool {
     Pool& operator=(const Pool&) = delete;
     // The most recently used idle connection, or null.
     [[nodiscard]] net::ChannelPtr take(const std::string& key);
-    // `channel` finished a complete exchange and has no octets waiting; anything else is closed.
+    // `channel` finished a complete exchange and has no octets waiting and is younger than kMaxAge; anything else is
+    // closed.
     void put(const std::string& key, net::ChannelPtr channel);
     void close_all();
     [[nodiscard]] std::size_t idle(const std::string& key) const;
 
   private:
+    static bool usable(const net::Channel& channel) noexcept;
     struct Idle;
     using Stack = std::vector<std::unique_ptr<Idle>>;
     void forget(const std::string& key, const Idle* which);

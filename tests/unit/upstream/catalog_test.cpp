@@ -1,8 +1,11 @@
 #include "gateway/upstream/catalog.hpp"
 
+#include "tests/unit/net/identities.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -194,6 +197,27 @@ TEST(CatalogProvider, poolKey_separatesTrust) {
     EXPECT_NE(key(0), key(3));
     EXPECT_NE(catalog->providers()[2]->target.tls, nullptr);
     EXPECT_EQ(catalog->providers()[2]->host_line, "Host: same.example:80\r\n");
+}
+
+// F57: replacing the file and reloading ends the trust that was given by it.
+TEST(CatalogProvider, poolKey_isAboutTheAnchorsNotTheFile) {
+    const test::Identity first("DNS:one.example");
+    const test::Identity second("DNS:two.example");
+    config::Config config;
+    config::Provider& p = add_provider(config, "p");
+    p.https = true;
+    p.ca_file = first.cert_file();
+    const auto key = [&] { return build(config)->providers()[0]->pool_key; };
+    const std::string before = key();
+    EXPECT_EQ(key(), before) << "nothing changed: connections stay";
+    std::filesystem::copy_file(second.cert_file(), first.cert_file(),
+                               std::filesystem::copy_options::overwrite_existing);
+    const std::string replaced = key();
+    EXPECT_NE(replaced, before);
+    p.ca_file = second.cert_file();
+    EXPECT_EQ(key(), replaced) << "the same anchors under another name";
+    p.ca_file.clear();
+    EXPECT_NE(key(), replaced);
 }
 
 TEST(CatalogProvider, unreadableTrustFile_isNamedWithItsProvider) {

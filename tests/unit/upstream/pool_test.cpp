@@ -181,6 +181,22 @@ TEST_F(PoolTest, idleLife_endsIt) {
     EXPECT_TRUE(peer->closed);
 }
 
+// Trust that was withdrawn and names that moved end even for a connection that is never idle.
+TEST_F(PoolTest, age_endsABusyConnection) {
+    Pooled busy = open();
+    Pooled waiting = open();
+    deadlines_.tick(deadlines_.now() + Pool::kMaxAge - 1s);
+    pool_.put("a", waiting.channel);
+    pool_.put("a", busy.channel);
+    EXPECT_EQ(pool_.take("a"), busy.channel) << "young enough";
+    deadlines_.tick(deadlines_.now() + 1s);
+    EXPECT_EQ(pool_.take("a"), nullptr) << "became too old while it was idle";
+    EXPECT_TRUE(waiting.peer->closed);
+    pool_.put("a", busy.channel);
+    EXPECT_TRUE(busy.channel->closed());
+    EXPECT_EQ(pool_.idle("a"), 0U);
+}
+
 // A provider that talks until the buffer is full and is read no more still goes when its time is up.
 TEST_F(PoolTest, idleLifeOfAFullBuffer_endsItToo) {
     const auto peer = put();
