@@ -76,8 +76,8 @@ class AttemptScope {
         *record_ = metrics::AttemptRecord{};
         record_->upstream = provider.name;
         record_->upstream_index = provider.index;
-        if (provider.index < ex_.worker.provider_metrics.size())
-            active_ = ex_.worker.provider_metrics[provider.index].active;
+        const auto* const counted = WorkerState::find_metrics(ex_.worker.provider_metrics, provider);
+        if (counted != nullptr) active_ = counted->active;
         ex_.worker.metrics.shard().add(active_, 1);
     }
     ~AttemptScope() {
@@ -167,7 +167,7 @@ Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const ups
 
 void observe_dial(Exchange& ex, const upstream::Attempt& attempt, const upstream::Provider& provider) {
     if (!attempt.dial_times()) return;
-    ex.worker.observe_connect(provider.index, *attempt.dial_times());
+    ex.worker.observe_connect(provider, *attempt.dial_times());
 }
 
 Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoint total_deadline) {

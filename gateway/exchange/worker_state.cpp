@@ -2,6 +2,8 @@
 
 #include "metrics/families.hpp"
 
+#include <algorithm>
+
 namespace tollgate::exchange {
 namespace {
 
@@ -45,16 +47,24 @@ void WorkerState::use(SnapshotPtr next) {
         const auto open = [&](std::string_view state) {
             return shared.registry.gauge(metrics::Family::upstream_connections, {provider->name, state});
         };
-        provider_metrics.push_back({phase("dns"), phase("tcp"), phase("tls"), open("active"), open("idle")});
+        provider_metrics.push_back(
+            {provider->name, phase("dns"), phase("tcp"), phase("tls"), open("active"), open("idle")});
     }
 }
 
-void WorkerState::observe_connect(std::uint32_t provider_index, const net::DialTimes& times) {
-    if (provider_index >= provider_metrics.size()) return; // a provider of an older configuration
-    const ProviderMetrics& histograms = provider_metrics[provider_index];
-    metrics.shard().observe(histograms.dns, times.dns);
-    metrics.shard().observe(histograms.tcp, times.tcp);
-    if (times.tls > Duration::zero()) metrics.shard().observe(histograms.tls, times.tls);
+const WorkerState::ProviderMetrics* WorkerState::find_metrics(std::span<const ProviderMetrics> all,
+                                                              const upstream::Provider& provider) {
+    if (provider.index < all.size() && all[provider.index].name == provider.name) return &all[provider.index];
+    const auto found = std::ranges::find(all, provider.name, &ProviderMetrics::name);
+    return found == all.end() ? nullptr : &*found;
+}
+
+void WorkerState::observe_connect(const upstream::Provider& provider, const net::DialTimes& times) {
+    const ProviderMetrics* const histograms = find_metrics(provider_metrics, provider);
+    if (histograms == nullptr) return;
+    metrics.shard().observe(histograms->dns, times.dns);
+    metrics.shard().observe(histograms->tcp, times.tcp);
+    if (times.tls > Duration::zero()) metrics.shard().observe(histograms->tls, times.tls);
 }
 
 void WorkerState::publish_connections() {

@@ -29,6 +29,7 @@
 #include <atomic>
 #include <memory>
 #include <random>
+#include <span>
 #include <string>
 
 namespace tollgate::exchange {
@@ -122,7 +123,7 @@ struct WorkerState {
     std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
 
     void use(SnapshotPtr next); // a reload: later requests see it, running ones keep theirs
-    void observe_connect(std::uint32_t provider_index, const net::DialTimes& times);
+    void observe_connect(const upstream::Provider& provider, const net::DialTimes& times);
     void flush_log();
     void interrupt_running(); // what starts later sees `terminating`
 
@@ -131,10 +132,16 @@ struct WorkerState {
 
     struct ProviderMetrics {
         metrics::Histogram dns, tcp, tls;
+        std::string name;
         metrics::Gauge active, idle;
         std::int64_t idle_published = 0;
     };
-    std::vector<ProviderMetrics> provider_metrics; // by provider index
+    std::vector<ProviderMetrics> provider_metrics; // by provider index of the current snapshot
+
+    // Those of a provider that may be of an older configuration, where its index meant something else; null if there is
+    // none of that name any more.
+    [[nodiscard]] static const ProviderMetrics* find_metrics(std::span<const ProviderMetrics> all,
+                                                             const upstream::Provider& provider);
 
     [[nodiscard]] upstream::Surroundings surroundings() { return {io, blocks, deadlines, shared.resolver, pool}; }
 };

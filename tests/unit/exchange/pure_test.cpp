@@ -15,6 +15,27 @@
 namespace tollgate::exchange {
 namespace {
 
+// --- find_metrics
+
+// A reload inserted "b": requests that began before it hold the older catalogue, where 1 was "c".
+TEST(FindMetrics, providerOfAnOlderConfiguration_isFoundByName) {
+    std::vector<WorkerState::ProviderMetrics> now(3);
+    now[0].name = "a";
+    now[1].name = "b";
+    now[2].name = "c";
+    upstream::Provider provider;
+    provider.name = "c";
+    provider.index = 1;
+    EXPECT_EQ(WorkerState::find_metrics(now, provider), &now[2]);
+    provider.index = 2;
+    EXPECT_EQ(WorkerState::find_metrics(now, provider), &now[2]);
+    provider.index = 9;
+    EXPECT_EQ(WorkerState::find_metrics(now, provider), &now[2]);
+    provider.name = "gone";
+    provider.index = 0;
+    EXPECT_EQ(WorkerState::find_metrics(now, provider), nullptr);
+}
+
 // --- parse_cache_control
 // ----------------------------------------------------------------------------------------------
 
