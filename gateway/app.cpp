@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <thread>
 #include <unistd.h>
 
@@ -41,6 +42,9 @@ config::Config capped(config::Config config, const net::DescriptorBudget& descri
 
 // What runs when drain.timeout is over, or a second signal came, may take so long to tell its client (F76).
 constexpr auto kLastWords = std::chrono::seconds(1);
+
+// A look-up that a name server answers ends within it.
+constexpr auto kLookUpPatience = std::chrono::milliseconds(100);
 
 exchange::DerivedKeys derive(const Secret& master) {
     return {crypto::hkdf_sha256(master.reveal(), "key-pepper/v1"), crypto::hkdf_sha256(master.reveal(), "cache-mac/v1"),
@@ -115,13 +119,14 @@ class Main {
         return {};
     }
 
-    void run() {
+    // False: a name is still being looked up, see Resolver::stop().
+    [[nodiscard]] bool run() {
         await_stop();
         await_reload();
         watch_loops();
         io_.run();
         for (auto& worker : workers_) worker->join();
-        shared_.resolver.join(); // its threads post to the workers' contexts, which go next
+        return shared_.resolver.stop(kLookUpPatience); // its threads post to the workers' contexts, which go next
     }
 
     // A start that failed half-way: workers that were made but never started own nothing that waits.
@@ -344,7 +349,14 @@ int run_gateway(config::Config config) {
             main.abandon();
             return refuse(started.error());
         }
-        main.run();
+        if (!main.run()) {
+            // getaddrinfo() cannot be interrupted and may take a minute, longer than a manager waits before it kills.
+            // Nothing is left to do for which that thread is needed: what was logged is written, then the process ends
+            // around it, without the destructors that would have to wait.
+            access_log.close();
+            log::info("stopped");
+            std::_Exit(0);
+        }
     } catch (const std::exception& failure) {
         return refuse(failure.what());
     }

@@ -25,6 +25,7 @@ class LogSink {
 
     // A worker's lines of one loop turn, taken over whole; dropped and counted beyond 8 MiB queued. Any thread.
     void submit(std::string lines, std::uint32_t line_count);
+    void close();  // writes what is queued; what is submitted later is lost. No other thread may use it meanwhile
     void reopen(); // SIGUSR1, after rotation
     [[nodiscard]] std::uint64_t dropped() const noexcept;
     [[nodiscard]] bool enabled() const noexcept;

@@ -235,6 +235,10 @@ void LogSink::submit(std::string lines, std::uint32_t line_count) {
     if (impl_ && !lines.empty()) impl_->submit(std::move(lines), line_count);
 }
 
+void LogSink::close() {
+    impl_.reset();
+}
+
 void LogSink::reopen() {
     if (impl_) impl_->reopen();
 }

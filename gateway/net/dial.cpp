@@ -17,7 +17,7 @@ void Dial::stop() noexcept {
         ErrorCode ignored;
         socket_->close(ignored);
     }
-    if (handshake_ != nullptr) handshake_->abort();
+    if (step_ != nullptr) step_->abort();
 }
 
 void Dial::abort() noexcept {
@@ -67,7 +67,7 @@ Task<ChannelPtr> Dial::run(const Target& target, TimePoint deadline) {
         co_return fail(DialFailure::refused_address);
     }
     const TimePoint start = Clock::now();
-    const auto addresses = co_await resolver_.resolve(target.host, deadline);
+    const auto addresses = co_await resolver_.resolve(target.host, deadline, &step_);
     if (failure_ != DialFailure::none) co_return nullptr;
     if (addresses->empty()) co_return fail(Clock::now() >= deadline ? DialFailure::timeout : DialFailure::resolve);
     const TimePoint resolved = Clock::now();
@@ -83,7 +83,7 @@ Task<ChannelPtr> Dial::run(const Target& target, TimePoint deadline) {
 
     std::unique_ptr<Transport> transport;
     if (target.tls) {
-        auto handshake = co_await tls_connect(std::move(socket), target.tls, target.host, &handshake_);
+        auto handshake = co_await tls_connect(std::move(socket), target.tls, target.host, &step_);
         if (handshake.error) detail_ = handshake.error.message();
         if (!handshake.transport || failure_ != DialFailure::none) co_return fail(DialFailure::tls);
         transport = std::move(handshake.transport);

@@ -52,7 +52,7 @@ class Dial final : public Deadline, public Abortable {
     DeadlineList& deadlines_;
     Resolver& resolver_;
     TcpSocket* socket_ = nullptr;
-    Abortable* handshake_ = nullptr;
+    Abortable* step_ = nullptr; // a look-up or a handshake that runs
     DialFailure failure_ = DialFailure::none;
     DialTimes times_;
     std::string detail_;

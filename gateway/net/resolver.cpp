@@ -48,8 +48,10 @@ Addresses ask_system(const std::string& host) {
 } // namespace
 
 // Shared between the waiting coroutine and the answering thread: whichever side goes first, the other finds it intact.
-struct Resolver::Waiter {
+struct Resolver::Waiter final : Abortable {
     explicit Waiter(asio::io_context& io) : timer(io) {}
+    void abort() noexcept override { timer.cancel(); }
+
     asio::basic_waitable_timer<Clock, asio::wait_traits<Clock>, Executor> timer;
     AddressesPtr answer;
 };
@@ -59,25 +61,33 @@ Resolver::Resolver() : Resolver(ask_system) {}
 Resolver::Resolver(LookUp look_up, Now now) : look_up_(std::move(look_up)), now_(std::move(now)), threads_(kThreads) {}
 
 Resolver::~Resolver() {
-    join();
+    (void)stop(Duration::zero());
+    threads_.join();
 }
 
-void Resolver::join() {
-    threads_.join();
+bool Resolver::stop(Duration patience) {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    pending_.clear();
+    return ended_.wait_for(lock, patience, [this] { return running_ == 0; });
 }
 
 // On a resolver thread: asks once, answers everybody who asked meanwhile, each on the thread it waits on.
 void Resolver::look_up(const std::string& host) {
-    Addresses found = look_up_(host);
-    AddressesPtr answer;
-    std::vector<std::shared_ptr<Waiter>> waiters;
     {
         const std::lock_guard lock(mutex_);
-        answer = cache_.learn(host, std::move(found), now_());
-        waiters = std::move(pending_[host]);
-        pending_.erase(host);
+        if (stopping_) return;
+        ++running_;
     }
-    for (auto& entry : waiters) {
+    Addresses found = look_up_(host);
+    // Held while answers are posted: who calls stop() destroys the contexts afterwards.
+    const std::lock_guard lock(mutex_);
+    --running_;
+    ended_.notify_all();
+    if (stopping_) return;
+    const AddressesPtr answer = cache_.learn(host, std::move(found), now_());
+    const auto asked = pending_.extract(host);
+    for (auto& entry : asked.mapped().waiters) {
         const Executor executor = entry->timer.get_executor();
         // Moved, so that the last owner, and with it the timer, goes on the thread of the timer.
         asio::post(executor, [waiter = std::move(entry), answer] {
@@ -89,17 +99,18 @@ void Resolver::look_up(const std::string& host) {
 
 // With the lock held. False: too many names are being looked up.
 bool Resolver::ask(const std::string& host, const std::shared_ptr<Waiter>& waiter) {
-    const auto asked = pending_.find(host);
+    if (stopping_) return false;
+    auto asked = pending_.find(host);
     if (asked == pending_.end()) {
         if (pending_.size() >= kMaxPending) return false;
+        asked = pending_.emplace(host, Pending{now_(), {}}).first;
         asio::post(threads_, [this, host] { look_up(host); });
     }
-    auto& waiters = pending_[host];
-    if (waiter) waiters.push_back(waiter);
+    if (waiter) asked->second.waiters.push_back(waiter);
     return true;
 }
 
-Task<AddressesPtr> Resolver::resolve(std::string host, TimePoint deadline) {
+Task<AddressesPtr> Resolver::resolve(std::string host, TimePoint deadline, Abortable** slot) {
     boost::system::error_code error;
     const auto literal = asio::ip::make_address(host, error);
     if (!error) co_return std::make_shared<const Addresses>(Addresses{literal});
@@ -114,11 +125,13 @@ Task<AddressesPtr> Resolver::resolve(std::string host, TimePoint deadline) {
             ask(host, nullptr);
             co_return known.addresses;
         }
-        waiter->timer.expires_at(known.addresses->empty() ? deadline
-                                                          : std::min(deadline, Clock::now() + kStalePatience));
+        const bool fallback = !known.addresses->empty();
+        waiter->timer.expires_at(fallback ? std::min(deadline, Clock::now() + kStalePatience) : deadline);
         if (!ask(host, waiter)) co_return known.addresses;
     }
+    if (slot != nullptr) *slot = waiter.get();
     co_await waiter->timer.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, error));
+    if (slot != nullptr) *slot = nullptr;
     co_return waiter->answer ? waiter->answer : known.addresses;
 }
 

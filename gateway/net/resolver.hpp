@@ -4,9 +4,11 @@
 #include "gateway/base/task.hpp"
 #include "gateway/base/time.hpp"
 #include "gateway/net/name_cache.hpp"
+#include "gateway/net/transport.hpp"
 
 #include <boost/asio/thread_pool.hpp>
 
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,22 +33,32 @@ class Resolver {
     Resolver(const Resolver&) = delete;
     Resolver& operator=(const Resolver&) = delete;
 
-    // Waits for look-ups that still run. Afterwards nothing is posted to any io_context any more, so they may go.
-    void join();
+    // The end: look-ups that have not begun never do, and who still waits is not answered. Afterwards nothing is posted
+    // to any io_context any more, so they may go. False: after `patience` a look-up still runs. The system offers no
+    // way to interrupt one, and the destructor waits for it.
+    [[nodiscard]] bool stop(Duration patience);
 
     // Empty on failure or after `deadline`. Literal addresses answer without a look-up. Resumes on the caller's thread.
-    Task<AddressesPtr> resolve(std::string host, TimePoint deadline);
+    // `slot` points at what to abort while it waits and is null otherwise; aborted, it ends with what is known.
+    Task<AddressesPtr> resolve(std::string host, TimePoint deadline, Abortable** slot = nullptr);
 
   private:
     struct Waiter;
+    struct Pending {
+        TimePoint since;
+        std::vector<std::shared_ptr<Waiter>> waiters;
+    };
     void look_up(const std::string& host);
     bool ask(const std::string& host, const std::shared_ptr<Waiter>& waiter);
 
     const LookUp look_up_;
     const Now now_;
-    std::mutex mutex_;
+    mutable std::mutex mutex_;
     NameCache cache_;
-    std::map<std::string, std::vector<std::shared_ptr<Waiter>>> pending_; // names being looked up, once each
+    std::map<std::string, Pending> pending_; // names being looked up, once each
+    unsigned running_ = 0;                   // look-ups in the system's hands
+    bool stopping_ = false;
+    std::condition_variable ended_; // of a look-up
     asio::thread_pool threads_;
 };
 

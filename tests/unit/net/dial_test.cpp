@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <future>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -195,6 +196,25 @@ TEST_F(DialTest, connectDeadline_endsTheDial) {
 TEST_F(DialTest, abortWhileConnecting_endsTheDial) {
     const test::FullListener full;
     EXPECT_EQ(stuck(target(full.port()), [](Dial& dial, TimePoint) { dial.abort(); }), DialFailure::aborted);
+}
+
+// H3: a client that leaves, or a process that stops, does not wait for a silent name server.
+TEST_F(DialTest, abortWhileTheNameIsLookedUp_endsTheDial) {
+    std::promise<void> release;
+    Resolver silent([held = release.get_future().share()](const std::string&) {
+        held.wait();
+        return Addresses{};
+    });
+    Dial dial(loop_.io, loop_.blocks, loop_.deadlines, silent);
+    const Target to = target(80, "silent.example");
+    auto running = start_coro(loop_.io, dial.run(to, Clock::now() + 1h));
+    settle(loop_.io);
+    EXPECT_FALSE(running.done());
+    dial.abort();
+    settle(loop_.io);
+    EXPECT_TRUE(running.done());
+    EXPECT_EQ(dial.failure(), DialFailure::aborted);
+    release.set_value();
 }
 
 TEST_F(DialTest, abort_isNotTurnedIntoATimeout) {

@@ -138,6 +138,14 @@ struct NamesFixture {
     }
 };
 
+// Whatever a test finds, the name server answers at its end.
+class SilentNames : public testing::Test {
+  protected:
+    ~SilentNames() override { f.names.set(nullptr); }
+    std::vector<test::Running<AddressesPtr>> waiting;
+    NamesFixture f;
+};
+
 TEST(ResolverInUse, refresh_holdsNobodyUp) {
     NamesFixture f;
     f.names.set("192.0.2.1");
@@ -179,6 +187,40 @@ TEST(ResolverInUse, silentNameServer_holdsNobodyForLong) {
     EXPECT_EQ(f.resolved(), "192.0.2.1") << "the old answer, long before the deadline";
     f.names.set("192.0.2.2");
     f.until_resolved("192.0.2.2");
+}
+
+TEST_F(SilentNames, abort_endsTheWaitAndNothingElse) {
+    f.names.set("192.0.2.1", true);
+    Abortable* slot = nullptr;
+    auto leaving = test::start_coro(f.io, f.resolver.resolve("name", soon(), &slot));
+    auto staying = test::start_coro(f.io, f.resolver.resolve("name", soon()));
+    test::settle(f.io);
+    ASSERT_NE(slot, nullptr);
+    slot->abort();
+    test::settle(f.io);
+    ASSERT_TRUE(leaving.done());
+    EXPECT_EQ(slot, nullptr);
+    EXPECT_TRUE(leaving.get()->empty());
+    f.names.set("192.0.2.1");
+    EXPECT_EQ(staying.get()->size(), 1U);
+}
+
+TEST_F(SilentNames, stop_waitsForNoLookUpAndBeginsNone) {
+    f.names.set("192.0.2.1", true);
+    for (int i = 0; i < 20; ++i) {
+        waiting.push_back(test::start_coro(f.io, f.resolver.resolve("name" + std::to_string(i), soon())));
+        test::settle(f.io);
+    }
+    f.names.await_asked(4); // every thread is held
+    EXPECT_FALSE(f.resolver.stop(Duration::zero()));
+    auto late = test::start_coro(f.io, f.resolver.resolve("late", soon()));
+    test::settle(f.io);
+    EXPECT_TRUE(late.done());
+    f.names.set("192.0.2.1");
+    EXPECT_TRUE(f.resolver.stop(20s));
+    EXPECT_EQ(f.names.asked, 4) << "those that were queued never began";
+    test::settle(f.io);
+    for (const auto& each : waiting) EXPECT_FALSE(each.done()) << "nothing is posted any more";
 }
 
 TEST(Resolver, destructionWithLookUpsRunning_waitsForThem) {
