@@ -110,6 +110,12 @@ bool Resolver::ask(const std::string& host, const std::shared_ptr<Waiter>& waite
     return true;
 }
 
+// With the lock held: others have been waiting for this name for as long as anybody does who has an old answer.
+bool Resolver::overdue(const std::string& host) const {
+    const auto asked = pending_.find(host);
+    return asked != pending_.end() && now_() >= asked->second.since + kStalePatience;
+}
+
 Task<AddressesPtr> Resolver::resolve(std::string host, TimePoint deadline, Abortable** slot) {
     boost::system::error_code error;
     const auto literal = asio::ip::make_address(host, error);
@@ -126,6 +132,7 @@ Task<AddressesPtr> Resolver::resolve(std::string host, TimePoint deadline, Abort
             co_return known.addresses;
         }
         const bool fallback = !known.addresses->empty();
+        if (fallback && overdue(host)) co_return known.addresses;
         waiter->timer.expires_at(fallback ? std::min(deadline, Clock::now() + kStalePatience) : deadline);
         if (!ask(host, waiter)) co_return known.addresses;
     }

@@ -49,6 +49,7 @@ class Resolver {
         std::vector<std::shared_ptr<Waiter>> waiters;
     };
     void look_up(const std::string& host);
+    [[nodiscard]] bool overdue(const std::string& host) const;
     bool ask(const std::string& host, const std::shared_ptr<Waiter>& waiter);
 
     const LookUp look_up_;

@@ -189,6 +189,23 @@ TEST(ResolverInUse, silentNameServer_holdsNobodyForLong) {
     f.until_resolved("192.0.2.2");
 }
 
+// One zone whose name servers are silent holds every thread: names that wait behind it cost one wait, not one each.
+TEST_F(SilentNames, nameThatIsOverdue_isAnsweredFromBeforeAtOnce) {
+    f.names.set("192.0.2.1");
+    EXPECT_EQ(f.resolved(), "192.0.2.1");
+    f.names.set("192.0.2.1", true);
+    f.names.pass(1h);
+    auto first = test::start_coro(f.io, f.resolver.resolve("name", soon()));
+    test::settle(f.io);
+    EXPECT_FALSE(first.done()) << "worth a second";
+    f.names.pass(1s);
+    auto second = test::start_coro(f.io, f.resolver.resolve("name", soon()));
+    test::settle(f.io);
+    ASSERT_TRUE(second.done());
+    EXPECT_EQ(second.get()->front().to_string(), "192.0.2.1");
+    EXPECT_EQ(first.get()->front().to_string(), "192.0.2.1");
+}
+
 TEST_F(SilentNames, abort_endsTheWaitAndNothingElse) {
     f.names.set("192.0.2.1", true);
     Abortable* slot = nullptr;
