@@ -9,13 +9,17 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 
+#include <algorithm>
 #include <malloc.h>
+#include <utility>
 
 namespace tollgate::exchange {
 namespace {
 
 constexpr unsigned kMaxConnections = 64;
-constexpr auto kRequestTime = std::chrono::seconds(10);
+constexpr auto kHeadTime = std::chrono::seconds(2);
+constexpr auto kIdleTime = std::chrono::seconds(1); // probes and scrapes come seconds apart: no use in waiting for them
+constexpr auto kWriteTime = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(100);
 constexpr auto kMemoryInterval = std::chrono::milliseconds(500);
 constexpr auto kTrimInterval = std::chrono::seconds(10); // malloc_trim walks the whole heap
@@ -61,17 +65,51 @@ OpsServer::OpsServer(asio::io_context& io, Shared& shared)
     asio::co_spawn(io_, tick(), asio::detached);
 }
 
+struct OpsServer::Client {
+    Client(OpsServer& server, net::TcpSocket socket)
+        : owner(server),
+          channel(std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), server.blocks_, server.deadlines_)) {
+        owner.clients_.push_back(this);
+    }
+    ~Client() {
+        channel->close();
+        std::erase(owner.clients_, this);
+    }
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    OpsServer& owner;
+    net::ChannelPtr channel;
+    bool waits = true; // for a head
+};
+
 OpsServer::~OpsServer() = default;
 
-std::expected<void, std::string> OpsServer::listen(const config::Endpoint& endpoint, std::string name) {
-    auto listener = std::make_unique<net::Listener>(io_, [this, name](net::TcpSocket socket, const std::string&) {
-        if (open_ >= kMaxConnections) return;
-        ++open_;
-        asio::co_spawn(io_, serve(std::move(socket), name), [this](const std::exception_ptr& failure) {
-            if (failure) log::error("a metrics connection ended in an exception");
-            --open_;
-        });
+// Probes decide about the life of the process, so that nobody may shut them out by holding connections: the one that
+// has asked for nothing for the longest goes, or else the one that takes its answer slowest.
+bool OpsServer::make_room() {
+    const auto waits = std::ranges::find_if(clients_, [](const Client* client) { return client->waits; });
+    const auto chosen = waits != clients_.end() ? waits : clients_.begin();
+    if (chosen == clients_.end()) return false;
+    const net::ChannelPtr channel = (*chosen)->channel;
+    clients_.erase(chosen);
+    channel->close(); // its coroutine ends
+    return true;
+}
+
+void OpsServer::admit(net::TcpSocket socket, const std::string& name) {
+    if (stopping_) return; // nothing would end it any more
+    if (open_ >= kMaxConnections && !make_room()) return;
+    ++open_;
+    asio::co_spawn(io_, serve(std::move(socket), name), [this](const std::exception_ptr& failure) {
+        if (failure) log::error("a metrics connection ended in an exception");
+        --open_;
     });
+}
+
+std::expected<void, std::string> OpsServer::listen(const config::Endpoint& endpoint, std::string name) {
+    auto listener = std::make_unique<net::Listener>(
+        io_, [this, name](net::TcpSocket socket, const std::string&) { admit(std::move(socket), name); });
     if (auto ok = listener->open(endpoint.host, endpoint.port, false); !ok) return ok;
     listener->start();
     listeners_.push_back(std::move(listener));
@@ -124,26 +162,33 @@ Task<void> OpsServer::tick() {
 }
 
 Task<void> OpsServer::serve(net::TcpSocket socket, std::string name) {
-    const auto client = std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), blocks_, deadlines_);
-    while (co_await answer(*client, name)) {
-    }
-    client->close();
+    Client client(*this, std::move(socket));
+    Duration patience = kHeadTime;
+    while (co_await answer(client, name, patience)) patience = kIdleTime;
 }
 
-Task<bool> OpsServer::answer(net::Channel& client, const std::string& name) {
+// False if none came in time.
+Task<bool> OpsServer::read_head(Client& client, std::string& text, Duration patience) {
+    net::Channel& channel = *client.channel;
     http::HeadScanner scanner(http::kRequestLimits);
-    client.expire_hard_at(Clock::now() + kRequestTime, "request head");
-    std::string text;
+    channel.expire_hard_at(Clock::now() + patience, "request head");
+    client.waits = true;
     for (;;) {
-        const auto found = scanner.scan(client.data());
+        const auto found = scanner.scan(channel.data());
         if (!found) co_return false;
         if (*found) {
-            text.assign(client.data().substr(scanner.leading(), **found - scanner.leading()));
-            client.consume(**found);
-            break;
+            text.assign(channel.data().substr(scanner.leading(), **found - scanner.leading()));
+            channel.consume(**found);
+            client.waits = false;
+            co_return true;
         }
-        if (!co_await client.more()) co_return false;
+        if (!co_await channel.more()) co_return false;
     }
+}
+
+Task<bool> OpsServer::answer(Client& client, const std::string& name, Duration patience) {
+    std::string text;
+    if (!co_await read_head(client, text, patience)) co_return false;
     http::RequestHead head;
     if (!http::parse_request_head(text, head)) co_return false;
     const TimePoint started = Clock::now();
@@ -159,8 +204,8 @@ Task<bool> OpsServer::answer(net::Channel& client, const std::string& name) {
     net::Gather pieces;
     pieces.add(out);
     if (head.method != "HEAD") pieces.add(page.body);
-    client.expire_hard_at(Clock::now() + kRequestTime, "write");
-    const bool sent = co_await client.write(pieces);
+    client.channel->expire_hard_at(Clock::now() + kWriteTime, "write");
+    const bool sent = co_await client.channel->write(pieces);
     metrics::RequestRecord record;
     record.listener = name == "admin" ? "admin" : "metrics";
     record.method = head.method == "HEAD" ? "HEAD" : head.method == "GET" ? "GET" : "other";

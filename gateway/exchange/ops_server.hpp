@@ -4,6 +4,7 @@
 #include "gateway/exchange/worker_state.hpp"
 #include "gateway/net/listener.hpp"
 
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,11 @@ class OpsServer {
 
   private:
     Task<void> serve(net::TcpSocket socket, std::string name);
-    Task<bool> answer(net::Channel& client, const std::string& name);
+    struct Client;
+    void admit(net::TcpSocket socket, const std::string& name);
+    bool make_room();
+    Task<bool> answer(Client& client, const std::string& name, Duration patience);
+    Task<bool> read_head(Client& client, std::string& text, Duration patience);
     Task<void> tick();
     void watch_memory(TimePoint now);
 
@@ -33,6 +38,7 @@ class OpsServer {
     net::SteadyTimer timer_;
     std::vector<std::unique_ptr<net::Listener>> listeners_;
     metrics::RequestMetrics metrics_;
+    std::list<Client*> clients_; // the oldest first
     unsigned open_ = 0;
     TimePoint memory_due_{}; // of the next look at the process' memory
     TimePoint trim_due_{};

@@ -2,6 +2,7 @@
 
 import json
 import random
+import socket
 import string
 import subprocess
 import sys
@@ -262,6 +263,29 @@ class Metrics(ObservedCase):
         for path in ("/", "/v1/models", "/metrics/", "/debug"):
             self.assertEqual(call("GET", self.gateway.metrics_url + path).status, 404, path)
         self.assertEqual(call("POST", self.gateway.metrics_url + "/metrics", body={}).status, 405)
+
+
+    def test_silent_connections_shut_no_probe_out(self):
+        """livez and readyz decide about the process' life; 64 connections were all there are."""
+        address = ("127.0.0.1", self.gateway.metrics_port)
+        held = [self.enterContext(socket.create_connection(address)) for _ in range(200)]
+        for path in ("/livez", "/readyz", "/metrics"):
+            self.assertEqual(call("GET", self.gateway.metrics_url + path).status, 200, path)
+        held[0].settimeout(20)
+        self.assertEqual(held[0].recv(1), b"", "the oldest had to go")
+
+    def test_idle_connections_shut_no_probe_out(self):
+        address = ("127.0.0.1", self.gateway.metrics_port)
+        for _ in range(100):
+            idle = self.enterContext(socket.create_connection(address))
+            idle.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            self.assertTrue(idle.recv(4096).startswith(b"HTTP/1.1 200"))
+        self.assertEqual(call("GET", self.gateway.metrics_url + "/readyz").status, 200)
+
+    def test_slow_head_is_not_waited_for(self):
+        with socket.create_connection(("127.0.0.1", self.gateway.metrics_port), timeout=20) as slow:
+            slow.sendall(b"GET /livez HTTP/1.1\r\n")
+            self.assertEqual(slow.recv(1), b"", "2 s, ten times over")
 
 
 class AccessLog(ObservedCase):
