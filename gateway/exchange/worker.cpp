@@ -37,12 +37,20 @@ class HandshakeGuard final : public Deadline {
 };
 
 // Behind a trusted proxy stand many clients.
-unsigned most_per_address(const config::Listen& listen, const config::Address& address) {
+bool is_proxy(const config::Listen& listen, const config::Address& address) {
     const auto holds = [&](const auto& range) { return config::contains(range, address); };
-    if (std::ranges::any_of(listen.trusted_proxies, holds)) return listen.max_connections;
+    return std::ranges::any_of(listen.trusted_proxies, holds);
+}
+
+unsigned most_per_address(const config::Listen& listen, const config::Address& address) {
+    if (is_proxy(listen, address)) return listen.max_connections;
     if (listen.connections_per_address != 0) return listen.connections_per_address;
     constexpr unsigned kAlways = 100; // so that a small cap is no trap for its only user
     return std::max(kAlways, listen.max_connections / 2);
+}
+
+unsigned most_handshakes(const config::Listen& listen, const config::Address& address) {
+    return is_proxy(listen, address) ? kMaxHandshakes : kMaxHandshakes / 4;
 }
 
 std::string date_line(WallTime now) {
@@ -137,6 +145,7 @@ void Worker::join() {
 }
 
 void Worker::accepted(net::TcpSocket socket, std::string address) {
+    if (stopping_) return; // nothing would end it any more
     auto& shared = state_->shared;
     auto& shard = state_->metrics.shard();
     const config::Listen& listen = state_->snapshot->config.listen;
@@ -145,7 +154,6 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
         shard.add(counters_.refused);
         return; // the socket closes here
     }
-    if (stopping_) return; // nothing would end it any more
     const config::Address from = config::parse_address(address).value_or(config::Address{});
     auto lease = shared.sources.enter(net::source_of(from), most_per_address(listen, from));
     if (!lease) {
@@ -156,7 +164,7 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
     shard.add(counters_.accepted);
     shard.add(counters_.connections, 1);
     sessions_.fetch_add(1, std::memory_order_relaxed);
-    asio::co_spawn(io_, serve(std::move(socket), std::move(address)),
+    asio::co_spawn(io_, serve(std::move(socket), std::move(address), from),
                    [this, held = std::move(*lease)](const std::exception_ptr& failure) {
                        if (failure) log::error("a connection ended in an exception");
                        sessions_.fetch_sub(1, std::memory_order_relaxed);
@@ -165,23 +173,36 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
                    });
 }
 
-Task<net::ChannelPtr> Worker::secure(net::TcpSocket socket) {
+Task<net::ChannelPtr> Worker::secure(net::TcpSocket socket, config::Address from) {
     if (!tls_)
         co_return std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), state_->blocks, state_->deadlines);
-    const auto slot = state_->shared.handshakes.take();
+    auto channel = co_await shake_hands(std::move(socket), from);
+    co_return channel;
+}
+
+// One deadline for all of it. The permit is for the work: who says nothing has none to do and takes none.
+Task<net::ChannelPtr> Worker::shake_hands(net::TcpSocket socket, config::Address from) {
+    auto& shared = state_->shared;
+    HandshakeGuard guard(state_->deadlines);
+    if (co_await net::await_octets(socket, &guard.running)) {
+        state_->metrics.shard().add(counters_.tls_failed);
+        co_return nullptr;
+    }
+    const auto share =
+        shared.handshake_sources.enter(net::source_of(from), most_handshakes(state_->snapshot->config.listen, from));
+    const auto slot = share ? shared.handshakes.take() : net::Permits::Lease();
     if (!slot) {
         state_->metrics.shard().add(counters_.tls_refused);
         co_return nullptr;
     }
-    HandshakeGuard guard(state_->deadlines);
     auto handshake = co_await net::tls_accept(std::move(socket), tls_, &guard.running);
     state_->metrics.shard().add(handshake.transport ? counters_.tls_ok : counters_.tls_failed);
     if (!handshake.transport) co_return nullptr;
     co_return std::make_shared<net::Channel>(std::move(handshake.transport), state_->blocks, state_->deadlines);
 }
 
-Task<void> Worker::serve(net::TcpSocket socket, std::string address) {
-    auto channel = co_await secure(std::move(socket));
+Task<void> Worker::serve(net::TcpSocket socket, std::string address, config::Address from) {
+    auto channel = co_await secure(std::move(socket), from);
     if (channel) co_await run_session(*state_, std::move(channel), std::move(address));
 }
 

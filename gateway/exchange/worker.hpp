@@ -45,8 +45,9 @@ class Worker {
 
   private:
     void accepted(net::TcpSocket socket, std::string address);
-    Task<void> serve(net::TcpSocket socket, std::string address);
-    Task<net::ChannelPtr> secure(net::TcpSocket socket);
+    Task<void> serve(net::TcpSocket socket, std::string address, config::Address from);
+    Task<net::ChannelPtr> secure(net::TcpSocket socket, config::Address from);
+    Task<net::ChannelPtr> shake_hands(net::TcpSocket socket, config::Address from);
     Task<void> tick();
     void renew_pressure(TimePoint now, Duration late);
     void end_everything();

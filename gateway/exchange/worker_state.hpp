@@ -51,7 +51,7 @@ struct DerivedKeys {
 };
 
 // A TLS handshake costs a millisecond of a core and up to 100 KB; beyond this many at once (reliability §5.7, T30)
-// connections are closed unanswered.
+// connections are closed unanswered. A quarter is the most that one source address may have of them.
 inline constexpr unsigned kMaxHandshakes = 1024;
 
 // Thread-safe services; they outlive the workers.
@@ -69,6 +69,7 @@ struct Shared {
     net::Sources sources; // of the connections on the api listener
     policy::FailedKeys failed_keys;
     net::Permits handshakes{kMaxHandshakes};
+    net::Sources handshake_sources; // of the permits above
     const net::DescriptorBudget descriptors;
     net::Permits idle_upstream;
     ObjectStore& objects;
@@ -131,8 +132,8 @@ struct WorkerState {
     void publish_connections();
 
     struct ProviderMetrics {
-        metrics::Histogram dns, tcp, tls;
         std::string name;
+        metrics::Histogram dns, tcp, tls;
         metrics::Gauge active, idle;
         std::int64_t idle_published = 0;
     };

@@ -192,6 +192,19 @@ std::unique_ptr<Transport> make_tcp(TcpSocket socket) {
     return std::make_unique<Tcp>(std::move(socket));
 }
 
+Task<ErrorCode> await_octets(TcpSocket& socket, Abortable** slot) {
+    struct Close final : Abortable {
+        explicit Close(TcpSocket& of) : socket(of) {}
+        void abort() noexcept override { close_socket(socket); }
+        TcpSocket& socket;
+    } close(socket);
+    ErrorCode error;
+    *slot = &close;
+    co_await socket.async_wait(TcpSocket::wait_read, into(error));
+    *slot = nullptr;
+    co_return error;
+}
+
 Task<TlsHandshake> tls_accept(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, Abortable** slot) {
     auto tls = std::make_unique<Tls>(std::move(socket), std::move(context));
     auto result = co_await handshake(std::move(tls), asio::ssl::stream_base::server, slot);

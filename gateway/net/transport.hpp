@@ -70,6 +70,9 @@ class Abortable {
     virtual ~Abortable() = default;
     virtual void abort() noexcept = 0;
 };
+// Waits for the first octet, or the end, without taking it: what a handshake costs is spent on nobody who is silent.
+// `slot` as below.
+Task<ErrorCode> await_octets(TcpSocket& socket, Abortable** slot);
 // `slot` points at what to abort while the handshake runs and is null afterwards.
 Task<TlsHandshake> tls_accept(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, Abortable** slot);
 Task<TlsHandshake> tls_connect(TcpSocket socket, std::shared_ptr<asio::ssl::context> context, std::string host,

@@ -130,10 +130,34 @@ class Listener(TlsCase):
                 self.assertIsNotNone(connection.wait_closed(100), "10 s, ten times over")
         eventually(lambda: self.handshakes("error") == 2, "both in the metrics")
 
+    def begin(self, count, source="127.0.0.1", octets=b"\x16"):
+        """Connections that begin a handshake and leave it at that."""
+        begun = []
+        for _ in range(count):
+            connection = socket.create_connection(("127.0.0.1", self.gateway.api_port), source_address=(source, 0))
+            self.addCleanup(connection.close)
+            connection.sendall(octets)
+            begun.append(connection)
+        return begun
+
+    def test_who_is_silent_takes_no_handshake_from_others(self):
+        self.begin(1100, octets=b"")
+        with self.connect() as connection:
+            connection.request("GET", "/v1/models", bearer(RED))
+            self.assertEqual(connection.read_response().status, 200)
+        self.assertEqual(self.handshakes("refused"), 0)
+
+    def test_one_source_has_a_quarter_of_the_handshakes(self):
+        self.begin(300, source="127.0.0.66")
+        eventually(lambda: self.handshakes("refused") == 300 - 256, "the surplus")
+        with self.connect() as connection:  # from 127.0.0.1
+            connection.request("GET", "/v1/models", bearer(RED))
+            self.assertEqual(connection.read_response().status, 200)
+
     def test_t30_handshakes_are_bounded(self):
         """Those beyond the bound are closed at once; connections that are open do not notice."""
         with self.connect() as open_one:
-            silent = [socket.create_connection(("127.0.0.1", self.gateway.api_port)) for _ in range(1100)]
+            silent = [one for n in range(5) for one in self.begin(220, source=f"127.0.0.{60 + n}")]
             eventually(lambda: self.handshakes("refused") == 1100 - 1024, "the surplus")
             open_one.request("GET", "/v1/models", bearer(RED))
             self.assertEqual(open_one.read_response().status, 200)
