@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "load"))
 
 from common_b import CHAT, RED, Case, bearer, chat, eventually, log_lines, rendered, settings
 from drain_scenario import check_cut, check_finished, drain
-from tollgate_test import Connection, PeerClosed, Tollgate
+from tollgate_test import Connection, PeerClosed, Tollgate, find_binary
 
 HUNG = "mock-tokens-30:hang-after-2"
 
@@ -67,6 +67,60 @@ class Load(Case):
             )
             check_cut(self, gateway, drained)
             self.assertLess(drained.ended_at - drained.signalled_at, 2 + 10)
+
+
+class SilentNameServers(Case):
+    """A look-up that the system does not end holds up neither clients nor the stop."""
+
+    NAMES = 12  # more than the resolver has threads: some look-ups have not begun
+
+    def start(self, timeout):
+        config = settings(self.mock.url, drain={"delay": "0s", "timeout": timeout})
+        for i in range(self.NAMES):
+            config["providers"][f"p{i}"] = {**config["providers"]["mock"], "base_url": f"http://p{i}.silent/v1"}
+            del config["providers"][f"p{i}"]["default_for"]
+            config["models"][f"m{i}"] = {"upstreams": [{"provider": f"p{i}"}], "timeouts": {"connect": "60s"}}
+        self.gateway = self.enterContext(
+            Tollgate(rendered(config), env={"LD_PRELOAD": str(find_binary("libsilent_names.so", ["tests/integration"]))})
+        )
+        self.connections = []
+        for i in range(self.NAMES):
+            connection = self.enterContext(Connection("127.0.0.1", self.gateway.api_port))
+            connection.request("POST", CHAT, bearer(RED), chat(self.prompt, f"m{i}"))
+            self.connections.append(connection)
+        eventually(lambda: self.calls() == self.NAMES, "all of them wait for a name")
+
+    def calls(self):
+        return self.gateway.metrics().sum("tollgate_upstream_connections", state="active")
+
+    def check_told(self):
+        for connection in self.connections:
+            answer = connection.read_response()
+            self.assertEqual(answer.status, 503)
+            self.assertEqual(answer.json()["error"]["tollgate"]["error_type"], "gateway_shutdown")
+        self.assertEqual(self.gateway.child.wait(10), 0, self.gateway.log)
+        lines = log_lines(self.gateway, "tollgate.access")
+        logged = [line for line in lines if line.get("error.type") == "gateway_shutdown"]
+        self.assertEqual(len(logged), self.NAMES, "the access log was written to its end")
+        self.assertIn('"message":"stopped"', self.gateway.log)
+
+    def test_stop_tells_who_waits_and_ends(self):
+        self.start("300ms")
+        self.gateway.signal(signal.SIGTERM)
+        self.check_told()
+
+    def test_second_signal_ends_it_at_once(self):
+        self.start("600s")
+        self.gateway.signal(signal.SIGTERM)
+        eventually(lambda: "draining" in self.gateway.log, "the first was taken")
+        self.gateway.signal(signal.SIGTERM)
+        self.check_told()
+
+    def test_client_that_leaves_waits_for_no_name(self):
+        self.start("300ms")
+        for connection in self.connections:
+            connection.close()
+        eventually(lambda: self.calls() == 0, "nothing of them is left")
 
 
 class Cut(Case):
