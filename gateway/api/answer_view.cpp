@@ -1,5 +1,7 @@
 #include "gateway/api/answer_view.hpp"
 
+#include "gateway/api/usage_scan.hpp"
+
 #include <simdjson.h>
 
 #include <cstring>
@@ -10,27 +12,6 @@ namespace {
 namespace dom = simdjson::dom;
 
 constexpr std::size_t kKeepParserBelow = 1 << 20;
-
-std::optional<std::uint64_t> count(const dom::object& object, std::string_view name) {
-    std::uint64_t value = 0;
-    if (object[name].get(value) != simdjson::SUCCESS) return std::nullopt;
-    return value;
-}
-
-// Chat and completions say prompt/completion, responses and the newer endpoints input/output (api-surface §5.1).
-Usage read_usage(const dom::object& usage) {
-    Usage out;
-    out.input = count(usage, "prompt_tokens");
-    if (!out.input) out.input = count(usage, "input_tokens");
-    out.output = count(usage, "completion_tokens");
-    if (!out.output) out.output = count(usage, "output_tokens");
-    for (const char* const details : {"prompt_tokens_details", "input_tokens_details"}) {
-        dom::object inner;
-        if (usage[details].get(inner) == simdjson::SUCCESS) out.cached = count(inner, "cached_tokens");
-        if (out.cached) break;
-    }
-    return out;
-}
 
 void note_finish(const dom::object& choice, AnswerView& view) {
     std::string_view reason;
@@ -97,11 +78,7 @@ std::optional<AnswerView> AnswerReader::read(std::string_view body, Operation op
                                                                   : nullptr;
     dom::array whole;
     if (list != nullptr && object[list].get(whole) != simdjson::SUCCESS) view.complete = false;
-    dom::object usage;
-    // Events of the responses dialect carry it inside `response`.
-    const bool found =
-        object["usage"].get(usage) == simdjson::SUCCESS || root["response"]["usage"].get(usage) == simdjson::SUCCESS;
-    if (found) view.usage = read_usage(usage);
+    view.usage = scan_usage(object, operation);
     if (body.size() > kKeepParserBelow) impl_ = std::make_unique<Impl>(); // the parser never gives memory back
     return view;
 }

@@ -3,6 +3,7 @@
 
 #include "gateway/api/request_view.hpp"
 #include "gateway/api/route.hpp"
+#include "gateway/api/usage.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -11,10 +12,6 @@
 #include <string_view>
 
 namespace tollgate::api {
-
-struct Usage {
-    std::optional<std::uint64_t> input, output, cached;
-};
 
 struct AnswerView {
     bool has_error = false;        // a truthy top-level `error`
