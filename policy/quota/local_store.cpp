@@ -1,0 +1,297 @@
+#include "policy/quota/local_store.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <limits>
+#include <stdexcept>
+
+namespace tollgate::policy::quota {
+namespace {
+
+constexpr Duration kTombstoneAge = std::chrono::hours(24);
+constexpr std::size_t kMaxTombstones = 4'096;
+constexpr std::size_t kReapBatch = 16; // records looked at per hold of the mutex
+
+TimePoint lease_end(TimePoint now, Duration lease, TimePoint deadline) {
+    return lease >= deadline - now ? deadline : now + lease;
+}
+
+} // namespace
+
+// The counters of all scopes, in order, and their states before the decision.
+void LocalStore::load(std::span<const ScopeHandle> scopes, Moment now) {
+    counters_.clear();
+    states_.clear();
+    for (const ScopeHandle& scope : scopes) {
+        if (&scope->store != this) throw std::invalid_argument("a scope of another org");
+        for (Counter* const counter : scope->active) {
+            counter->touch(now);
+            counters_.push_back(counter);
+            states_.push_back(counter->state(now));
+        }
+    }
+}
+
+AdmitReply LocalStore::reply_for(std::span<const ScopeHandle> scopes, const Decision& decision) const {
+    AdmitReply reply{.admitted = decision.admitted,
+                     .reserved = decision.upper,
+                     .output_cap = decision.output_cap,
+                     .violations = decision.violations.size(),
+                     .soft_exceeded = decision.soft_exceeded > 0,
+                     .shadow_exceeded = decision.shadow_exceeded > 0};
+    std::array<double, kDimensions> least{};
+    for (const CounterState& state : states_) {
+        if (state.shadow) continue; // what is not enforced is not announced
+        const auto i = static_cast<std::size_t>(state.dimension);
+        const double share = share_left(state);
+        if (reply.tightest[i] && share >= least[i]) continue;
+        least[i] = share;
+        reply.tightest[i] = state;
+    }
+    if (decision.admitted) return reply;
+    const Violation& worst = decision.violations[decision.worst];
+    const CounterState& state = states_[worst.index];
+    reply.tightest[static_cast<std::size_t>(state.dimension)] = state;
+    reply.denial = Denial{.state = state, .requested = worst.requested, .wait = worst.wait};
+    for (const ScopeHandle& scope : scopes) {
+        if (scope->kind == state.kind && scope->name == state.name) reply.denial->contact = scope->contact;
+    }
+    return reply;
+}
+
+void LocalStore::take(const AdmitCommand& command, const Decision& decision) {
+    Record& record = records_.insert(command.id);
+    try {
+        record.lines.reserve(states_.size());
+    } catch (...) {
+        records_.erase(record);
+        throw;
+    }
+    record.state = Record::State::open;
+    record.deadline = command.deadline;
+    record.expires = lease_end(command.now.steady, command.lease, command.deadline);
+    record.admitted = command.now;
+    ++open_;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        Counter& counter = *counters_[i];
+        const Verdict verdict = judge(states_[i], command.ask, decision, command.now.wall);
+        Line line{.counter = &counter, .held = verdict.amount};
+        ++counter.pins;
+        states_[i].used += line.held * states_[i].unit(); // from here on: after the decision
+        if (states_[i].shadow && verdict.exceeds) ++counter.would_deny;
+        if (is_rate(states_[i].dimension)) {
+            counter.bucket.charge(line.held, command.now.steady);
+            line.forgiven = counter.bucket.forgiven();
+        } else if (states_[i].dimension == Dimension::concurrency) {
+            counter.open += line.held;
+        } else {
+            line.slot = counter.current;
+            line.slot->held += line.held;
+            ++line.slot->pins;
+            if (verdict.capped) counter.last_call = &record;
+        }
+        record.lines.push_back(line);
+    }
+}
+
+AdmitReply LocalStore::admit(const AdmitCommand& command) {
+    const std::scoped_lock lock(mutex_);
+    Record* const known = records_.find(command.id);
+    if (known != nullptr && known->state == Record::State::open) return {.duplicate = true};
+    load(command.scopes, command.now);
+    const Decision decision = decide(states_, command.ask, command.now.wall);
+    if (decision.admitted) {
+        if (known != nullptr) close(*known); // reaped under this id: its charge stands
+        take(command, decision);
+    }
+    return reply_for(command.scopes, decision);
+}
+
+AdmitReply LocalStore::peek(std::span<const ScopeHandle> scopes, const Ask& ask, Moment now) {
+    const std::scoped_lock lock(mutex_);
+    load(scopes, now);
+    return reply_for(scopes, decide(states_, ask, now.wall));
+}
+
+// A line stays in the period and in the mode of its limit at the time of the call: what is configured since then
+// counts.
+bool LocalStore::top_up(const ReservationId& id, const Ask& extra, Moment now) {
+    Ask ask = extra;
+    ask.requests = 0;
+    ask.slots = 0;
+    const std::scoped_lock lock(mutex_);
+    Record* const record = records_.find(id);
+    if (record == nullptr || record->state != Record::State::open) return false;
+    states_.clear();
+    for (const Line& line : record->lines) {
+        line.counter->touch(now);
+        states_.push_back(line.counter->state(now));
+        CounterState& state = states_.back();
+        state.last_call_own = line.counter->last_call == record;
+        if (line.slot == nullptr || line.slot == line.counter->current || line.slot->period.rolling()) continue;
+        state.used = Wide{line.slot->spent} + line.slot->held; // the period of admission has ended
+        state.held = line.slot->held;
+    }
+    const Decision decision = decide(states_, ask, now.wall);
+    if (!decision.admitted) return false;
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        Line& line = record->lines[i];
+        const Verdict verdict = judge(states_[i], ask, decision, now.wall);
+        line.held += verdict.amount;
+        if (is_rate(states_[i].dimension)) line.counter->bucket.charge(verdict.amount, now.steady);
+        if (line.slot != nullptr) line.slot->held += verdict.amount;
+        if (verdict.capped && line.slot != nullptr) line.counter->last_call = record;
+    }
+    return true;
+}
+
+bool LocalStore::heartbeat(const ReservationId& id, const Estimate& progress, Moment now, Duration lease) {
+    const std::scoped_lock lock(mutex_);
+    Record* const record = records_.find(id);
+    if (record == nullptr || record->state != Record::State::open) return false;
+    record->expires = std::max(record->expires, lease_end(now.steady, lease, record->deadline));
+    if (!plausible(progress)) return true;
+    const Estimate before = record->progress.value_or(Estimate{});
+    record->progress = Estimate{.input = std::max(before.input, progress.input),
+                                .output = std::max(before.output, progress.output),
+                                .nano = std::max(before.nano, progress.nano)};
+    return true;
+}
+
+void LocalStore::charge(Line& line, bool open, std::int64_t amount, Moment now, Crossings& crossings) {
+    Counter& counter = *line.counter;
+    const Dimension dimension = counter.spec().dimension;
+    if (dimension == Dimension::concurrency) {
+        if (open) counter.open -= line.held;
+    } else if (dimension == Dimension::money) {
+        if (open) line.slot->held -= line.held;
+        const bool more = amount > (open ? 0 : line.held);
+        const Wide spent = Wide{line.slot->spent} + amount - (open ? 0 : line.held);
+        line.slot->spent = static_cast<Nano>(std::min<Wide>(spent, std::numeric_limits<Nano>::max()));
+        if (more) counter.cross(*line.slot, now, crossings);
+    } else {
+        const std::int64_t difference = amount - line.held;
+        // Refunding what an edit has forgiven since would pay it back twice.
+        if (difference > 0 || line.forgiven == counter.bucket.forgiven()) counter.bucket.charge(difference, now.steady);
+    }
+    line.held = amount;
+}
+
+// `actual` null: what is held.
+void LocalStore::charge_all(Record& record, const Estimate* actual, Moment now, Crossings& crossings) {
+    const bool open = record.state == Record::State::open;
+    for (Line& line : record.lines) {
+        const Dimension dimension = line.counter->spec().dimension;
+        const bool counted = dimension != Dimension::requests && dimension != Dimension::concurrency;
+        charge(line, open, actual != nullptr && counted ? amount_of(*actual, dimension) : line.held, now, crossings);
+        if (line.counter->last_call == &record) line.counter->last_call = nullptr;
+    }
+    if (open) --open_;
+}
+
+void LocalStore::close(Record& record) {
+    for (const Line& line : record.lines) {
+        --line.counter->pins;
+        if (line.slot != nullptr) --line.slot->pins;
+    }
+    records_.erase(record);
+}
+
+void LocalStore::abandon(const ReservationId& id) {
+    const std::scoped_lock lock(mutex_);
+    Record* const record = records_.find(id);
+    if (record == nullptr || record->state != Record::State::open) return;
+    const Moment now = record->admitted; // a destructor has no clock; no refill depends on it
+    for (Line& line : record->lines) {
+        // Never below what was observed.
+        const std::int64_t seen = record->progress ? amount_of(*record->progress, line.counter->spec().dimension) : 0;
+        charge(line, true, std::max(line.held, seen), now, abandoned_);
+        if (line.counter->last_call == record) line.counter->last_call = nullptr;
+    }
+    --open_;
+    close(*record);
+}
+
+void LocalStore::bury(Record& record, Moment now, Crossings& crossings) {
+    charge_all(record, record.progress ? &*record.progress : nullptr, now, crossings);
+    record.state = Record::State::reaped;
+    record.expires = now.steady + kTombstoneAge;
+    tombstones_.push_back(record.id);
+}
+
+void LocalStore::forget_tombstones(TimePoint now) {
+    while (!tombstones_.empty()) {
+        Record* const oldest = records_.find(tombstones_.front());
+        const bool dead = oldest != nullptr && oldest->state == Record::State::reaped;
+        if (dead && now < oldest->expires && tombstones_.size() <= kMaxTombstones) return;
+        if (dead) close(*oldest);
+        tombstones_.pop_front();
+    }
+}
+
+ReapReply LocalStore::reap(Moment now) {
+    ReapReply reply;
+    for (std::size_t from = 0;; from += kReapBatch) {
+        const std::scoped_lock lock(mutex_);
+        const std::size_t end = std::min(from + kReapBatch, records_.size());
+        for (std::size_t i = from; i < end; ++i) {
+            Record& record = records_.at(i);
+            if (record.state != Record::State::open || now.steady < record.expires) continue;
+            reply.ids.push_back(record.id);
+            bury(record, now, reply.crossings);
+        }
+        if (end < records_.size()) continue;
+        forget_tombstones(now.steady);
+        std::ranges::move(abandoned_, std::back_inserter(reply.crossings));
+        abandoned_.clear();
+        return reply;
+    }
+}
+
+SettleReply LocalStore::settle(const ReservationId& id, const std::optional<Estimate>& actual, Moment now) {
+    SettleReply reply;
+    const std::scoped_lock lock(mutex_);
+    Record* const record = records_.find(id);
+    if (record == nullptr) return reply;
+    reply.outcome = record->state == Record::State::open ? Settled::settled : Settled::corrected;
+    reply.implausible = actual && !plausible(*actual);
+    charge_all(*record, actual && !reply.implausible ? &*actual : nullptr, now, reply.crossings);
+    close(*record);
+    return reply;
+}
+
+bool LocalStore::release(const ReservationId& id, Moment now) {
+    const std::scoped_lock lock(mutex_);
+    Record* const record = records_.find(id);
+    if (record == nullptr) return false;
+    const bool open = record->state == Record::State::open;
+    Crossings none;
+    for (Line& line : record->lines) {
+        charge(line, open, 0, now, none);
+        if (line.counter->last_call == record) line.counter->last_call = nullptr;
+    }
+    if (open) --open_;
+    close(*record);
+    return true;
+}
+
+std::size_t LocalStore::budgets(const ReservationId& id, std::span<BudgetLine> out) {
+    const std::scoped_lock lock(mutex_);
+    const Record* const record = records_.find(id);
+    if (record == nullptr || record->state != Record::State::open) return 0;
+    std::size_t count = 0;
+    for (const Line& line : record->lines) {
+        if (line.slot == nullptr) continue;
+        if (count < out.size()) {
+            out[count] = {.kind = line.counter->scope().kind,
+                          .name = line.counter->scope().name,
+                          .window = line.counter->window(),
+                          .period = line.slot->period.id,
+                          .held = line.held};
+        }
+        ++count;
+    }
+    return count;
+}
+
+} // namespace tollgate::policy::quota
