@@ -49,7 +49,7 @@ struct Crossing { // of a share of a budget; reported once per period
 
 // Everything a denial's text needs, detached from the counters.
 struct Denial {
-    CounterState state{}; // views live as long as the scope
+    CounterState state{};
     std::string contact{};
     std::int64_t requested = 0;
     Duration wait{}; // Duration::max(): waiting does not help
@@ -86,14 +86,14 @@ struct ReapReply {
 
 // One budget that a reservation holds from: what the ledger's ADMIT record names.
 struct BudgetLine {
-    std::string_view kind, name, window; // views live as long as the scope
-    std::string period;
+    const LimitNames* names = nullptr;
+    std::string period{};
     Nano held = 0;
 };
 
 // Where one org's counters live. Every call is one atomic step over all scopes and dimensions: concurrent calls behave
 // as if one after the other, and a denial writes nothing. Thread-safe. Calls on ids that are not open do nothing and
-// say so. The Redis store will be asked the same commands, asynchronously; decide() and judge() are what it shares.
+// say so. The Redis store will be asked the same commands, asynchronously; decide() is what it shares.
 class CounterStore {
   public:
     virtual ~CounterStore() = default;

@@ -93,6 +93,22 @@ Duration wait_for(const CounterState& state, std::int64_t amount, WallTime wall)
     return std::max(Duration::zero(), std::chrono::duration_cast<Duration>(state.resets - wall));
 }
 
+Verdict judge(const CounterState& state, const Ask& ask, const Decision& decision, WallTime wall) {
+    Verdict verdict{.amount = asked_of(state, ask, decision)};
+    if (verdict.amount == 0 || state.used + verdict.amount * state.unit() <= state.full()) return verdict;
+    if (state.mode == Mode::last_call && state.dimension == Dimension::money) {
+        const Wide left = state.full() - state.used;
+        if (state.last_call_own || (left > 0 && !state.last_call_open)) {
+            verdict.amount = static_cast<std::int64_t>(std::max<Wide>(left, 0));
+            verdict.capped = true;
+            return verdict;
+        }
+    }
+    verdict.exceeds = true;
+    verdict.wait = wait_for(state, verdict.amount, wall);
+    return verdict;
+}
+
 } // namespace
 
 Ask Ask::request_only() {
@@ -122,23 +138,7 @@ std::int64_t amount_of(const Estimate& amounts, Dimension dimension) {
     }
 }
 
-Verdict judge(const CounterState& state, const Ask& ask, const Decision& decision, WallTime wall) {
-    Verdict verdict{.amount = asked_of(state, ask, decision)};
-    if (verdict.amount == 0 || state.used + verdict.amount * state.unit() <= state.full()) return verdict;
-    if (state.mode == Mode::last_call && state.dimension == Dimension::money) {
-        const Wide left = state.full() - state.used;
-        if (state.last_call_own || (left > 0 && !state.last_call_open)) {
-            verdict.amount = static_cast<std::int64_t>(std::max<Wide>(left, 0));
-            verdict.capped = true;
-            return verdict;
-        }
-    }
-    verdict.exceeds = true;
-    verdict.wait = wait_for(state, verdict.amount, wall);
-    return verdict;
-}
-
-Decision decide(std::span<const CounterState> states, const Ask& ask, WallTime wall) {
+Decision decide(std::span<const CounterState> states, const Ask& ask, WallTime wall, std::span<Verdict> verdicts) {
     require_plausible(ask);
     Decision decision;
     decision.upper = ask.upper;
@@ -148,24 +148,22 @@ Decision decide(std::span<const CounterState> states, const Ask& ask, WallTime w
         if (cap) apply_cap(decision, *cap, *ask.open_output);
     }
     for (std::size_t i = 0; i < states.size(); ++i) {
-        const Verdict verdict = judge(states[i], ask, decision, wall);
-        if (!verdict.exceeds) continue;
+        verdicts[i] = judge(states[i], ask, decision, wall);
+        if (!verdicts[i].exceeds) continue;
         if (states[i].shadow || states[i].mode == Mode::soft) {
             ++(states[i].shadow ? decision.shadow_exceeded : decision.soft_exceeded);
             continue;
         }
+        if (decision.admitted || verdicts[i].wait > verdicts[decision.worst].wait) decision.worst = i;
         decision.admitted = false;
-        decision.violations.push_back({.index = i, .requested = verdict.amount, .wait = verdict.wait});
-        if (verdict.wait > decision.violations[decision.worst].wait) decision.worst = decision.violations.size() - 1;
+        ++decision.violations;
     }
     if (!decision.admitted) decision.output_cap.reset();
     return decision;
 }
 
 LimitView view_of(const CounterState& state, WallTime wall) {
-    LimitView view{.kind = state.kind,
-                   .name = state.name,
-                   .window = state.window,
+    LimitView view{.names = state.names,
                    .dimension = state.dimension,
                    .limit = state.limit,
                    .remaining = static_cast<std::int64_t>(std::max<Wide>(0, state.full() - state.used) / state.unit())};
@@ -183,9 +181,13 @@ LimitView view_of(const CounterState& state, WallTime wall) {
     return view;
 }
 
-double share_left(const CounterState& state) {
-    const double full = static_cast<double>(state.full());
-    return full <= 0 ? 0 : (full - static_cast<double>(state.used)) / full;
+bool tighter(const CounterState& a, const CounterState& b) {
+    // Scaled down, a bucket's units fit 64 bits and the products 128. What that loses is less than a token.
+    constexpr int kShift = 16;
+    const auto scaled = [](const CounterState& state, Wide value) {
+        return is_rate(state.dimension) ? value >> kShift : value;
+    };
+    return scaled(a, a.full() - a.used) * scaled(b, b.full()) < scaled(b, b.full() - b.used) * scaled(a, a.full());
 }
 
 } // namespace tollgate::policy::quota

@@ -4,12 +4,12 @@
 #include "gateway/base/time.hpp"
 #include "policy/quota/limits.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
-#include <vector>
 
 namespace tollgate::policy::quota {
 
@@ -42,31 +42,30 @@ struct Ask {
     [[nodiscard]] static Ask minimal();
 };
 
+// Whose limit it is. Immutable; lives as long as the scope.
+struct LimitNames {
+    std::string_view kind;
+    std::string_view name;
+    std::string_view window;
+};
+
 // One limit as it stands now. `used`, `full()` and the amounts asked for share a unit: kToken-ths for rates (so that
 // refill is exact), else slots or nano-USD.
 struct CounterState {
-    std::string_view kind; // of the scope; views live as long as the scope
-    std::string_view name;
-    std::string_view window;
+    const LimitNames* names = nullptr;
     Dimension dimension = Dimension::requests;
     Mode mode = Mode::strict;
     bool shadow = false;
-    bool last_call_open = false;       // a request that took the rest of this budget is still running
-    bool last_call_own = false;        // … and it is the one that asks (top-up)
-    std::int64_t limit = 0;            // with a temporary raise
-    std::int64_t capacity = 0;         // burst; else the limit
-    Wide used = 0;                     // held included; may exceed full(): debt
-    Nano held = 0;                     // money only: the part of `used` that open reservations hold
-    WallTime resets = WallTime::max(); // money only: end of the period
+    bool last_call_open = false; // a request that took the rest of this budget is still running
+    bool last_call_own = false;  // … and it is the one that asks (top-up)
+    std::int64_t limit = 0;      // with a temporary raise
+    std::int64_t capacity = 0;   // burst; else the limit
+    Wide used = 0;               // held included; may exceed full(): debt
+    Nano held = 0;               // money only: the part of `used` that open reservations hold
+    WallTime resets{};           // money only: end of the period; WallTime::max(): never
 
     [[nodiscard]] Wide unit() const;
     [[nodiscard]] Wide full() const { return capacity * unit(); }
-};
-
-struct Violation {
-    std::size_t index = 0; // into the states
-    std::int64_t requested = 0;
-    Duration wait{}; // Duration::max(): waiting does not help
 };
 
 struct Decision {
@@ -74,8 +73,8 @@ struct Decision {
     Estimate upper{};                         // as capped
     Estimate expected{};                      // as capped; what balanced limits reserve
     std::optional<std::int64_t> output_cap{}; // per choice, to be injected upstream; only if admitted
-    std::vector<Violation> violations{};      // of limits that are neither soft nor in shadow, in the states' order
-    std::size_t worst = 0;                    // into violations: the longest wait; ties: the first
+    std::size_t violations = 0;               // of limits that are neither soft nor in shadow
+    std::size_t worst = 0;                    // state whose violation waits longest; ties: the first. If any
     std::size_t soft_exceeded = 0;            // limits that let it pass although it does not fit
     std::size_t shadow_exceeded = 0;
 };
@@ -85,7 +84,7 @@ struct Verdict {
     std::int64_t amount = 0; // to be taken if admitted
     bool capped = false;     // last_call: took what was left
     bool exceeds = false;
-    Duration wait{}; // meaningful if it exceeds
+    Duration wait{}; // meaningful if it exceeds; Duration::max(): waiting does not help
 };
 
 inline constexpr std::int64_t kSmallestCap = 256;              // output tokens per choice worth injecting
@@ -96,18 +95,15 @@ inline constexpr Nano kMaxNano = 1'000'000'000'000'000;        // one million US
 // Non-negative and not absurd (limits-cache scenario 21).
 [[nodiscard]] bool plausible(const Estimate& amounts);
 
-// Throws std::invalid_argument if an amount of the ask is not plausible.
-[[nodiscard]] Decision decide(std::span<const CounterState> states, const Ask& ask, WallTime wall);
-// For one of the states that `decision` was made from.
-[[nodiscard]] Verdict judge(const CounterState& state, const Ask& ask, const Decision& decision, WallTime wall);
+// One verdict per state, in the same order. Throws std::invalid_argument if an amount of the ask is not plausible.
+[[nodiscard]] Decision decide(std::span<const CounterState> states, const Ask& ask, WallTime wall,
+                              std::span<Verdict> verdicts);
 // The part of `amounts` that counts for `dimension`; 0 for requests and concurrency.
 [[nodiscard]] std::int64_t amount_of(const Estimate& amounts, Dimension dimension);
 
 // What the client is told about one limit.
 struct LimitView {
-    std::string_view kind; // views live as long as the scope
-    std::string_view name;
-    std::string_view window;
+    const LimitNames* names = nullptr;
     Dimension dimension = Dimension::requests;
     std::int64_t limit = 0;
     std::int64_t remaining = 0; // whole units, ≥ 0 under debt too
@@ -115,7 +111,7 @@ struct LimitView {
     Duration next{};            // until `remaining` is one larger; zero if it is full; rates only
 };
 [[nodiscard]] LimitView view_of(const CounterState& state, WallTime wall);
-// Share of the limit that is left, for choosing the most constrained; ≤ 0 if nothing is.
-[[nodiscard]] double share_left(const CounterState& state);
+// Whether a smaller share of `a` is left than of `b`.
+[[nodiscard]] bool tighter(const CounterState& a, const CounterState& b);
 
 } // namespace tollgate::policy::quota

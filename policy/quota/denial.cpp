@@ -30,8 +30,8 @@ std::uint64_t magnitude(Nano nano) {
 
 // 429s of pairs name both halves themselves: team:search|model:gpt-4o.
 std::string whose(const CounterState& state) {
-    if (state.kind.find('|') != std::string_view::npos) return std::string(state.name);
-    return fmt::format("{} \"{}\"", state.kind, state.name);
+    if (state.names->kind.find('|') != std::string_view::npos) return std::string(state.names->name);
+    return fmt::format("{} \"{}\"", state.names->kind, state.names->name);
 }
 
 std::string_view unit_words(Dimension dimension) {
@@ -98,17 +98,17 @@ std::string budget_message(const Denial& denial, WallTime wall) {
     const CounterState& state = denial.state;
     const Nano left = whole_nano(std::max<Wide>(0, state.full() - state.used));
     std::string text = whose(state);
-    text[0] = text[0] >= 'a' && text[0] <= 'z' && state.kind.find('|') == std::string_view::npos
+    text[0] = text[0] >= 'a' && text[0] <= 'z' && state.names->kind.find('|') == std::string_view::npos
                   ? static_cast<char>(text[0] - 'a' + 'A')
                   : text[0];
     if (left == 0) {
-        text += fmt::format(" has used its {} budget: ", period_word(state.window));
+        text += fmt::format(" has used its {} budget: ", period_word(state.names->window));
         append_dollars(text, whole_nano(state.used));
         text += " of ";
     } else {
         text += " has ";
         append_dollars(text, left);
-        text += fmt::format(" left of its {} budget, and this request may cost ", period_word(state.window));
+        text += fmt::format(" left of its {} budget, and this request may cost ", period_word(state.names->window));
         append_dollars(text, denial.requested);
         text += "; the budget is ";
     }
@@ -137,7 +137,7 @@ void append_budget_details(std::string& text, const Denial& denial, WallTime wal
     usd("reserved_usd", state.held);
     usd("estimated_request_usd", denial.requested);
     text += R"(,"period":)";
-    append_json_string(text, state.window);
+    append_json_string(text, state.names->window);
     if (!ends(state)) return;
     const auto wait =
         std::chrono::ceil<std::chrono::seconds>(std::max(state.resets - wall, WallTime::duration::zero()));
@@ -166,9 +166,9 @@ Error denial_error(const Denial& denial, std::string_view contact, WallTime wall
     Error error{.type = ErrorType::policy_rate_limited, .status = 429};
     error.message = money ? budget_message(denial, wall) : rate_message(denial);
     error.details = R"("scope":)";
-    append_json_string(error.details, state.kind);
+    append_json_string(error.details, state.names->kind);
     error.details += R"(,"scope_name":)";
-    append_json_string(error.details, state.name);
+    append_json_string(error.details, state.names->name);
     error.retry = money || never ? Retry::never : Retry::after;
     if (money) {
         error.openai_type = "insufficient_quota";

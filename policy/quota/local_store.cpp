@@ -18,48 +18,55 @@ TimePoint lease_end(TimePoint now, Duration lease, TimePoint deadline) {
 
 } // namespace
 
-// The counters of all scopes, in order, and their states before the decision.
+// The counters of all scopes, in order, and their states before the decision. Several passes: at many keys most of the
+// time goes into fetching the key's counters, and each pass starts the next one's fetches all at once.
 void LocalStore::load(std::span<const ScopeHandle> scopes, Moment now) {
     counters_.clear();
     states_.clear();
     for (const ScopeHandle& scope : scopes) {
         if (&scope->store != this) throw std::invalid_argument("a scope of another org");
         for (Counter* const counter : scope->active) {
-            counter->touch(now);
+            counter->prefetch();
             counters_.push_back(counter);
-            states_.push_back(counter->state(now));
         }
     }
+    for (Counter* const counter : counters_) {
+        counter->touch(now);
+        __builtin_prefetch(counter->current);
+    }
+    for (const Counter* const counter : counters_) states_.push_back(counter->state(now));
+}
+
+Decision LocalStore::decide_all(const Ask& ask, Moment now) {
+    verdicts_.resize(states_.size());
+    return decide(states_, ask, now.wall, verdicts_);
 }
 
 AdmitReply LocalStore::reply_for(std::span<const ScopeHandle> scopes, const Decision& decision) const {
     AdmitReply reply{.admitted = decision.admitted,
                      .reserved = decision.upper,
                      .output_cap = decision.output_cap,
-                     .violations = decision.violations.size(),
+                     .violations = decision.violations,
                      .soft_exceeded = decision.soft_exceeded > 0,
                      .shadow_exceeded = decision.shadow_exceeded > 0};
-    std::array<double, kDimensions> least{};
     for (const CounterState& state : states_) {
         if (state.shadow) continue; // what is not enforced is not announced
-        const auto i = static_cast<std::size_t>(state.dimension);
-        const double share = share_left(state);
-        if (reply.tightest[i] && share >= least[i]) continue;
-        least[i] = share;
-        reply.tightest[i] = state;
+        std::optional<CounterState>& tightest = reply.tightest[static_cast<std::size_t>(state.dimension)];
+        if (!tightest || tighter(state, *tightest)) tightest = state;
     }
     if (decision.admitted) return reply;
-    const Violation& worst = decision.violations[decision.worst];
-    const CounterState& state = states_[worst.index];
+    const CounterState& state = states_[decision.worst];
+    const Verdict& verdict = verdicts_[decision.worst];
     reply.tightest[static_cast<std::size_t>(state.dimension)] = state;
-    reply.denial = Denial{.state = state, .requested = worst.requested, .wait = worst.wait};
+    reply.denial = Denial{.state = state, .requested = verdict.amount, .wait = verdict.wait};
     for (const ScopeHandle& scope : scopes) {
-        if (scope->kind == state.kind && scope->name == state.name) reply.denial->contact = scope->contact;
+        if (scope->kind == state.names->kind && scope->name == state.names->name)
+            reply.denial->contact = scope->contact;
     }
     return reply;
 }
 
-void LocalStore::take(const AdmitCommand& command, const Decision& decision) {
+void LocalStore::take(const AdmitCommand& command) {
     Record& record = records_.insert(command.id);
     try {
         record.lines.reserve(states_.size());
@@ -74,7 +81,7 @@ void LocalStore::take(const AdmitCommand& command, const Decision& decision) {
     ++open_;
     for (std::size_t i = 0; i < states_.size(); ++i) {
         Counter& counter = *counters_[i];
-        const Verdict verdict = judge(states_[i], command.ask, decision, command.now.wall);
+        const Verdict& verdict = verdicts_[i];
         Line line{.counter = &counter, .held = verdict.amount};
         ++counter.pins;
         states_[i].used += line.held * states_[i].unit(); // from here on: after the decision
@@ -99,10 +106,10 @@ AdmitReply LocalStore::admit(const AdmitCommand& command) {
     Record* const known = records_.find(command.id);
     if (known != nullptr && known->state == Record::State::open) return {.duplicate = true};
     load(command.scopes, command.now);
-    const Decision decision = decide(states_, command.ask, command.now.wall);
+    const Decision decision = decide_all(command.ask, command.now);
     if (decision.admitted) {
         if (known != nullptr) close(*known); // reaped under this id: its charge stands
-        take(command, decision);
+        take(command);
     }
     return reply_for(command.scopes, decision);
 }
@@ -110,7 +117,7 @@ AdmitReply LocalStore::admit(const AdmitCommand& command) {
 AdmitReply LocalStore::peek(std::span<const ScopeHandle> scopes, const Ask& ask, Moment now) {
     const std::scoped_lock lock(mutex_);
     load(scopes, now);
-    return reply_for(scopes, decide(states_, ask, now.wall));
+    return reply_for(scopes, decide_all(ask, now));
 }
 
 // A line stays in the period and in the mode of its limit at the time of the call: what is configured since then
@@ -132,11 +139,11 @@ bool LocalStore::top_up(const ReservationId& id, const Ask& extra, Moment now) {
         state.used = Wide{line.slot->spent} + line.slot->held; // the period of admission has ended
         state.held = line.slot->held;
     }
-    const Decision decision = decide(states_, ask, now.wall);
+    const Decision decision = decide_all(ask, now);
     if (!decision.admitted) return false;
     for (std::size_t i = 0; i < states_.size(); ++i) {
         Line& line = record->lines[i];
-        const Verdict verdict = judge(states_[i], ask, decision, now.wall);
+        const Verdict& verdict = verdicts_[i];
         line.held += verdict.amount;
         if (is_rate(states_[i].dimension)) line.counter->bucket.charge(verdict.amount, now.steady);
         if (line.slot != nullptr) line.slot->held += verdict.amount;
@@ -160,7 +167,7 @@ bool LocalStore::heartbeat(const ReservationId& id, const Estimate& progress, Mo
 
 void LocalStore::charge(Line& line, bool open, std::int64_t amount, Moment now, Crossings& crossings) {
     Counter& counter = *line.counter;
-    const Dimension dimension = counter.spec().dimension;
+    const Dimension dimension = counter.dimension();
     if (dimension == Dimension::concurrency) {
         if (open) counter.open -= line.held;
     } else if (dimension == Dimension::money) {
@@ -181,7 +188,7 @@ void LocalStore::charge(Line& line, bool open, std::int64_t amount, Moment now, 
 void LocalStore::charge_all(Record& record, const Estimate* actual, Moment now, Crossings& crossings) {
     const bool open = record.state == Record::State::open;
     for (Line& line : record.lines) {
-        const Dimension dimension = line.counter->spec().dimension;
+        const Dimension dimension = line.counter->dimension();
         const bool counted = dimension != Dimension::requests && dimension != Dimension::concurrency;
         charge(line, open, actual != nullptr && counted ? amount_of(*actual, dimension) : line.held, now, crossings);
         if (line.counter->last_call == &record) line.counter->last_call = nullptr;
@@ -204,7 +211,7 @@ void LocalStore::abandon(const ReservationId& id) {
     const Moment now = record->admitted; // a destructor has no clock; no refill depends on it
     for (Line& line : record->lines) {
         // Never below what was observed.
-        const std::int64_t seen = record->progress ? amount_of(*record->progress, line.counter->spec().dimension) : 0;
+        const std::int64_t seen = record->progress ? amount_of(*record->progress, line.counter->dimension()) : 0;
         charge(line, true, std::max(line.held, seen), now, abandoned_);
         if (line.counter->last_call == record) line.counter->last_call = nullptr;
     }
@@ -283,11 +290,7 @@ std::size_t LocalStore::budgets(const ReservationId& id, std::span<BudgetLine> o
     for (const Line& line : record->lines) {
         if (line.slot == nullptr) continue;
         if (count < out.size()) {
-            out[count] = {.kind = line.counter->scope().kind,
-                          .name = line.counter->scope().name,
-                          .window = line.counter->window(),
-                          .period = line.slot->period.id,
-                          .held = line.held};
+            out[count] = {.names = &line.counter->names(), .period = line.slot->period.id, .held = line.held};
         }
         ++count;
     }

@@ -18,8 +18,8 @@ namespace tollgate::policy::quota {
 
 // One limit's usage, for /v1/me, the admin API and metrics.
 struct Reading {
-    CounterState state{}; // views live as long as the scope
-    Nano spent = 0;       // money, in the current period
+    CounterState state{};
+    Nano spent = 0; // money, in the current period
     std::string period{};
     std::uint64_t would_deny = 0;
 };
@@ -42,7 +42,7 @@ class alignas(64) LocalStore final : public CounterStore {
     std::vector<Crossing> restore(const std::string& kind, const std::string& name, const std::string& window,
                                   const Period& period, Nano spent, Moment now);
     [[nodiscard]] std::vector<Reading> read(const Scope& scope, Moment now);
-    [[nodiscard]] Nano spent(const Scope& scope, std::string_view window, const std::string& period);
+    [[nodiscard]] Nano spent(Scope& scope, std::string_view window, const std::string& period);
     [[nodiscard]] Totals totals();
 
     [[nodiscard]] AdmitReply admit(const AdmitCommand& command) override;
@@ -60,7 +60,8 @@ class alignas(64) LocalStore final : public CounterStore {
 
     void load(std::span<const ScopeHandle> scopes, Moment now);
     AdmitReply reply_for(std::span<const ScopeHandle> scopes, const Decision& decision) const;
-    void take(const AdmitCommand& command, const Decision& decision);
+    [[nodiscard]] Decision decide_all(const Ask& ask, Moment now); // into verdicts_
+    void take(const AdmitCommand& command);
     // Replaces what the line holds (open) or was charged (reaped) by `amount`.
     void charge(Line& line, bool open, std::int64_t amount, Moment now, Crossings& crossings);
     void charge_all(Record& record, const Estimate* actual, Moment now, Crossings& crossings);
@@ -79,6 +80,7 @@ class alignas(64) LocalStore final : public CounterStore {
     std::deque<ReservationId> tombstones_; // oldest first; some may be closed already
     Crossings abandoned_;                  // returned by the next reap()
     std::vector<CounterState> states_;     // of the decision at hand; kept for their memory
+    std::vector<Verdict> verdicts_;
     std::vector<Counter*> counters_;
 };
 

@@ -60,9 +60,9 @@ std::vector<Reading> LocalStore::read(const Scope& scope, Moment now) {
     return readings;
 }
 
-Nano LocalStore::spent(const Scope& scope, std::string_view window, const std::string& period) {
+Nano LocalStore::spent(Scope& scope, std::string_view window, const std::string& period) {
     const std::scoped_lock lock(mutex_);
-    const Counter* const counter = scope.find(Dimension::money, window);
+    Counter* const counter = scope.find(Dimension::money, window);
     const PeriodSlot* const slot = counter == nullptr ? nullptr : counter->slot_of(period);
     return slot == nullptr ? 0 : slot->spent;
 }

@@ -17,52 +17,57 @@ bool counts(const PeriodSlot& slot, const PeriodSlot* current, WallTime wall) {
     return &slot == current || (slot.period.rolling() && wall < slot.period.counted_until);
 }
 
-std::int64_t capacity_for(const LimitSpec& spec, std::int64_t limit) {
-    return spec.burst ? *spec.burst : limit;
-}
-
 } // namespace
 
 Counter::Counter(const Scope& scope, LimitSpec spec, Moment now)
-    : scope_(scope), window_(spec.window), spec_(std::move(spec)) {
-    if (is_rate(spec_.dimension)) {
-        const std::int64_t rate = limit_at(now.wall);
-        bucket = DebtBucket(rate, capacity_for(spec_, rate), now.steady);
-    }
+    : dimension_(spec.dimension), mode_(spec.mode), shadow_(spec.shadow), window_(spec.window),
+      names_{.kind = scope.kind, .name = scope.name, .window = window_} {
+    configure(std::move(spec));
+    if (!is_rate(dimension_)) return;
+    const std::int64_t rate = limit_at(now.wall);
+    bucket = DebtBucket(rate, burst_.value_or(rate), now.steady);
 }
 
-std::int64_t Counter::limit_at(WallTime wall) const {
-    return spec_.limit + (spec_.raise && wall < spec_.raise->until ? spec_.raise->extra : 0);
+void Counter::configure(LimitSpec spec) {
+    mode_ = spec.mode;
+    shadow_ = spec.shadow;
+    limit_ = spec.limit;
+    burst_ = spec.burst;
+    raised_ = spec.raise.has_value();
+    raise_ = spec.raise.value_or(Raise{});
+    rule_ = std::move(spec.period);
+    begin_ = WallTime::max(); // perhaps another calendar
+    end_ = WallTime::min();
 }
 
 void Counter::edit(LimitSpec spec, Moment now) {
     touch(now);
-    spec_ = std::move(spec);
-    if (is_rate(spec_.dimension)) apply_rate(now.wall, now.steady);
-    current = nullptr; // perhaps another calendar
+    configure(std::move(spec));
+    if (is_rate(dimension_)) apply_rate(now.wall, now.steady);
 }
 
 void Counter::apply_rate(WallTime wall, TimePoint from) {
     const std::int64_t rate = limit_at(wall);
-    const std::int64_t capacity = capacity_for(spec_, rate);
+    const std::int64_t capacity = burst_.value_or(rate);
     if (rate != bucket.rate() || capacity != bucket.capacity()) bucket.reconfigure(rate, capacity, from);
 }
 
 // A raise ends at its instant, not when somebody looks: what was refilled since then was refilled at the lower rate.
 void Counter::follow_raise(Moment now) {
     TimePoint from = now.steady;
-    if (now.wall >= spec_.raise->until) {
-        const WallTime::duration ago = std::min<WallTime::duration>(now.wall - spec_.raise->until, kLongestLook);
+    if (now.wall >= raise_.until) {
+        const WallTime::duration ago = std::min<WallTime::duration>(now.wall - raise_.until, kLongestLook);
         from -= std::min<Duration>(ago, now.steady.time_since_epoch());
     }
     apply_rate(now.wall, from);
 }
 
-void Counter::touch(Moment now) {
-    if (spec_.raise && is_rate(spec_.dimension)) follow_raise(now);
-    if (spec_.dimension != Dimension::money) return;
-    if (current != nullptr && current->period.contains(now.wall)) return;
-    current = &slot_for(spec_.period->at(now.wall));
+void Counter::refresh(Moment now) {
+    if (raised_ && is_rate(dimension_)) follow_raise(now);
+    if (dimension_ != Dimension::money || (begin_ <= now.wall && now.wall < end_)) return;
+    current = &slot_for(rule_->at(now.wall));
+    begin_ = current->period.begin;
+    end_ = current->period.end;
     trim(now.wall);
 }
 
@@ -103,23 +108,21 @@ Wide Counter::used_money(WallTime wall, Nano& held) const {
 }
 
 CounterState Counter::state(Moment now) const {
-    CounterState state{.kind = scope_.kind,
-                       .name = scope_.name,
-                       .window = window_,
-                       .dimension = spec_.dimension,
-                       .mode = spec_.mode,
-                       .shadow = spec_.shadow,
+    CounterState state{.names = &names_,
+                       .dimension = dimension_,
+                       .mode = mode_,
+                       .shadow = shadow_,
                        .last_call_open = last_call != nullptr,
                        .limit = limit_at(now.wall)};
     state.capacity = state.limit;
-    if (is_rate(spec_.dimension)) {
+    if (is_rate(dimension_)) {
         state.capacity = bucket.capacity();
         state.used = bucket.used(now.steady);
-    } else if (spec_.dimension == Dimension::concurrency) {
+    } else if (dimension_ == Dimension::concurrency) {
         state.used = open;
     } else {
         state.used = used_money(now.wall, state.held);
-        state.resets = current->period.end;
+        state.resets = end_;
     }
     return state;
 }
@@ -130,7 +133,7 @@ PeriodSlot& Counter::restore(const Period& period, Nano spent) {
         (*known)->spent = std::max((*known)->spent, spent);
         return **known;
     }
-    slots_.push_back(std::make_unique<PeriodSlot>(PeriodSlot{.period = period, .spent = spent}));
+    slots_.push_back(std::make_unique<PeriodSlot>(PeriodSlot{.spent = spent, .period = period}));
     return *slots_.back();
 }
 
@@ -157,8 +160,8 @@ void Counter::cross(PeriodSlot& slot, Moment now, std::vector<Crossing>& out) {
         if (!passed || (crossed & bit) != 0) continue;
         crossed = static_cast<std::uint8_t>(crossed | bit);
         const Wide most = std::numeric_limits<Nano>::max();
-        out.push_back({.kind = scope_.kind,
-                       .name = scope_.name,
+        out.push_back({.kind = std::string(names_.kind),
+                       .name = std::string(names_.name),
                        .window = window_,
                        .period = slot.period.id,
                        .percent = kThresholds[i],
@@ -175,30 +178,37 @@ const PeriodSlot* Counter::slot_of(const std::string& period) const {
 Scope::Scope(LocalStore& owner, std::string kind_word, std::string scope_name)
     : store(owner), kind(std::move(kind_word)), name(std::move(scope_name)) {}
 
-Counter* Scope::find(Dimension dimension, std::string_view window) const {
-    for (const auto& counter : counters_) {
-        if (counter->spec().dimension == dimension && counter->spec().window == window) return counter.get();
+Counter* Scope::find(Dimension dimension, std::string_view window) {
+    for (auto& block : blocks_) {
+        for (auto& counter : block) {
+            if (counter->dimension() == dimension && counter->names().window == window) return &*counter;
+        }
     }
     return nullptr;
 }
 
 void Scope::configure(ScopeSpec spec, Moment now) {
     contact = std::move(spec.contact);
+    const auto is_new = [&](const LimitSpec& limit) { return find(limit.dimension, limit.window) == nullptr; };
+    std::vector<std::optional<Counter>> block(static_cast<std::size_t>(std::ranges::count_if(spec.limits, is_new)));
+    std::size_t made = 0;
     active.clear();
     for (LimitSpec& limit : spec.limits) {
-        Counter* counter = find(limit.dimension, limit.window);
-        if (counter == nullptr) {
-            counters_.push_back(std::make_unique<Counter>(*this, std::move(limit), now));
-            counter = counters_.back().get();
+        Counter* known = find(limit.dimension, limit.window);
+        if (known != nullptr) {
+            known->edit(std::move(limit), now);
         } else {
-            counter->edit(std::move(limit), now);
+            known = &block[made++].emplace(*this, std::move(limit), now);
         }
-        active.push_back(counter);
+        active.push_back(known);
     }
+    if (made > 0) blocks_.push_back(std::move(block)); // moves no counter
 }
 
 bool Scope::idle(Moment now) const {
-    return std::ranges::all_of(counters_, [&](const auto& counter) { return counter->idle(now); });
+    return std::ranges::all_of(blocks_, [&](const auto& block) {
+        return std::ranges::all_of(block, [&](const std::optional<Counter>& counter) { return counter->idle(now); });
+    });
 }
 
 } // namespace tollgate::policy::quota
