@@ -223,15 +223,16 @@ void LocalStore::bury(Record& record, Moment now, Crossings& crossings) {
     charge_all(record, record.progress ? &*record.progress : nullptr, now, crossings);
     record.state = Record::State::reaped;
     record.expires = now.steady + kTombstoneAge;
-    tombstones_.push_back(record.id);
+    tombstones_.emplace_back(record.id, record.expires);
 }
 
 void LocalStore::forget_tombstones(TimePoint now) {
     while (!tombstones_.empty()) {
-        Record* const oldest = records_.find(tombstones_.front());
-        const bool dead = oldest != nullptr && oldest->state == Record::State::reaped;
-        if (dead && now < oldest->expires && tombstones_.size() <= kMaxTombstones) return;
-        if (dead) close(*oldest);
+        const auto& [id, expires] = tombstones_.front();
+        if (now < expires && tombstones_.size() <= kMaxTombstones) return;
+        Record* const record = records_.find(id);
+        // The id may have been settled late, or used and reaped again.
+        if (record != nullptr && record->state == Record::State::reaped && record->expires == expires) close(*record);
         tombstones_.pop_front();
     }
 }

@@ -77,9 +77,9 @@ class alignas(64) LocalStore final : public CounterStore {
     std::mutex mutex_; // everything below, and all counters
     Records records_;
     std::size_t open_ = 0;
-    std::deque<ReservationId> tombstones_; // oldest first; some may be closed already
-    Crossings abandoned_;                  // returned by the next reap()
-    std::vector<CounterState> states_;     // of the decision at hand; kept for their memory
+    std::deque<std::pair<ReservationId, TimePoint>> tombstones_; // oldest first; some may be closed already
+    Crossings abandoned_;                                        // returned by the next reap()
+    std::vector<CounterState> states_;                           // of the decision at hand; kept for their memory
     std::vector<Verdict> verdicts_;
     std::vector<Counter*> counters_;
 };
