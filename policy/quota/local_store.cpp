@@ -23,6 +23,7 @@ TimePoint lease_end(TimePoint now, Duration lease, TimePoint deadline) {
 void LocalStore::load(std::span<const ScopeHandle> scopes, Moment now) {
     counters_.clear();
     states_.clear();
+    for (const ScopeHandle& scope : scopes) __builtin_prefetch(scope.get());
     for (const ScopeHandle& scope : scopes) {
         if (&scope->store != this) throw std::invalid_argument("a scope of another org");
         for (Counter* const counter : scope->active) {

@@ -175,6 +175,15 @@ const PeriodSlot* Counter::slot_of(const std::string& period) const {
     return found == slots_.end() ? nullptr : found->get();
 }
 
+void CounterList::assign(std::vector<Counter*> counters) {
+    size_ = counters.size();
+    if (size_ <= near_.size()) {
+        std::ranges::copy(counters, near_.begin());
+    } else {
+        far_ = std::move(counters);
+    }
+}
+
 Scope::Scope(LocalStore& owner, std::string kind_word, std::string scope_name)
     : store(owner), kind(std::move(kind_word)), name(std::move(scope_name)) {}
 
@@ -192,7 +201,7 @@ void Scope::configure(ScopeSpec spec, Moment now) {
     const auto is_new = [&](const LimitSpec& limit) { return find(limit.dimension, limit.window) == nullptr; };
     std::vector<std::optional<Counter>> block(static_cast<std::size_t>(std::ranges::count_if(spec.limits, is_new)));
     std::size_t made = 0;
-    active.clear();
+    std::vector<Counter*> configured;
     for (LimitSpec& limit : spec.limits) {
         Counter* known = find(limit.dimension, limit.window);
         if (known != nullptr) {
@@ -200,8 +209,9 @@ void Scope::configure(ScopeSpec spec, Moment now) {
         } else {
             known = &block[made++].emplace(*this, std::move(limit), now);
         }
-        active.push_back(known);
+        configured.push_back(known);
     }
+    active.assign(std::move(configured));
     if (made > 0) blocks_.push_back(std::move(block)); // moves no counter
 }
 

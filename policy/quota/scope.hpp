@@ -5,6 +5,7 @@
 #include "policy/quota/debt_bucket.hpp"
 #include "policy/quota/limits.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -97,7 +98,20 @@ class Counter {
     const LimitNames names_;
 };
 
-class Scope {
+// The configured counters of a scope. A few, as usual, lie in the scope's own cache line: one fetch less per request.
+class CounterList {
+  public:
+    void assign(std::vector<Counter*> counters);
+    [[nodiscard]] Counter* const* begin() const { return size_ <= near_.size() ? near_.data() : far_.data(); }
+    [[nodiscard]] Counter* const* end() const { return begin() + size_; }
+
+  private:
+    std::size_t size_ = 0;
+    std::array<Counter*, 6> near_{};
+    std::vector<Counter*> far_; // all of them, if they are more
+};
+
+class alignas(64) Scope {
   public:
     Scope(LocalStore& store, std::string kind, std::string name);
 
@@ -106,11 +120,11 @@ class Scope {
     [[nodiscard]] bool idle(Moment now) const;
     [[nodiscard]] Counter* find(Dimension dimension, std::string_view window);
 
-    LocalStore& store;
+    LocalStore& store;  // this and the next are all that a decision reads
+    CounterList active; // in the configuration's order
     const std::string kind;
     const std::string name;
     std::string contact;
-    std::vector<Counter*> active; // configured ones, in the configuration's order
 
   private:
     // One block per configuration that brought new limits, so that the limits of a scope lie side by side; all set.

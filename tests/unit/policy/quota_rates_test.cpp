@@ -270,6 +270,20 @@ TEST(QuotaRates, pairs_and_input_and_output_are_limits_like_any_other) {
                              R"("limit_value":50,"remaining":10,"requested":20,"retry_after_ms":12000)");
 }
 
+TEST(QuotaRates, a_scope_may_have_many_limits_and_few_again) {
+    std::vector<LimitSpec> limits;
+    for (int i = 0; i < 12; ++i) {
+        limits.push_back(rpm(10 + i));
+        limits.back().window = "w" + std::to_string(i);
+    }
+    Org org({scope("key", "k", limits)});
+    EXPECT_EQ(admitted_of(org, 30, Ask{}), 10);
+    limits.erase(limits.begin(), limits.begin() + 9);
+    org.redefine(0, scope("key", "k", limits));
+    EXPECT_EQ(org.remaining(0, 0), 9);
+    EXPECT_EQ(admitted_of(org, 30, Ask{}), 9);
+}
+
 TEST(QuotaRates, nonsense_is_refused_at_load_with_nothing_changed) {
     Engine engine;
     EXPECT_THROW((void)engine.define("o", scope("key", "k", {rpm(0)}), at()), std::invalid_argument);
