@@ -1,13 +1,8 @@
 #include "policy/ledger/segment_log.hpp"
 
-#include "gateway/base/log.hpp"
-
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <new>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
@@ -133,13 +128,11 @@ Result<void> SegmentLog::append(Purpose purpose, std::uint64_t id, std::string_v
     return {};
 }
 
-bool SegmentLog::carry(std::uint64_t id, std::span<const std::string> frames) {
+bool SegmentLog::carry(std::uint64_t id, std::string_view frames) {
     const std::lock_guard lock(mutex_);
     if (stopped_ || !open_.contains(id)) return !stopped_;
-    for (const std::string& frame : frames) {
-        if (!place(frame.size(), open_.size())) return false;
-        write(frame);
-    }
+    if (!place(frames.size(), open_.size())) return false;
+    write(frames);
     return true;
 }
 

@@ -20,7 +20,6 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -71,7 +70,7 @@ class SegmentLog {
 
     // Writes the frames of an open operation again, so that its old segment can go. True also if it has been settled
     // meanwhile; false if there is no room.
-    [[nodiscard]] bool carry(std::uint64_t id, std::span<const std::string> frames);
+    [[nodiscard]] bool carry(std::uint64_t id, std::string_view frames);
 
     // Makes everything durable that was appended before the call.
     [[nodiscard]] std::expected<void, std::string> sync();
