@@ -4,6 +4,9 @@
 // how far the file was `used` (everything below was acknowledged), `synced` (survives a power cut) and `consumed` (is
 // in SQLite for good). They are hints with known errors: after a power cut each of them may be too small, never too
 // large, and a `consumed` that was torn or altered reads as zero.
+//
+// Preallocation rules out SIGBUS for want of space. A file system that turns read-only under us, or copies on write
+// (btrfs, ZFS), keeps no such promise: there the process can die on a write, and the next start says what is wrong.
 #pragma once
 
 #include "policy/ledger/record.hpp"

@@ -82,7 +82,7 @@ bool SegmentLog::place(std::size_t octets, std::size_t slots_needed) {
     current_ = std::move(spares_.front());
     spares_.pop_front();
     live_.push_back({.segment = current_, .failed = false, .moved = {}});
-    populated_ = kSegmentHead + kPopulateAhead; // make_spare() saw to that
+    populated_from_ = 0;
     return true;
 }
 

@@ -38,7 +38,9 @@ struct LogOptions {
 // What a record does to the number of open operations.
 enum class Purpose : std::uint8_t { admit, settle, other };
 
-inline constexpr std::size_t kPopulateAhead = 256U << 10U; // octets whose pages are there before they are written
+// Octets whose pages are made writable ahead of the appends: twice what the last interval took, within these.
+inline constexpr std::size_t kPopulateLeast = 16U << 10U;
+inline constexpr std::size_t kPopulateMost = 1U << 20U;
 
 struct LogStats {
     std::size_t open = 0;         // admitted, not settled
@@ -134,7 +136,7 @@ class SegmentLog {
     std::string refusing_; // durability is not given: no admit is acknowledged
     std::string no_spare_; // why no further file could be made
     std::chrono::steady_clock::time_point next_attempt_{};
-    std::size_t populated_ = 0;
+    std::size_t populated_from_ = 0;
 
     std::thread thread_;
 };

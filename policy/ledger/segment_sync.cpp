@@ -31,8 +31,8 @@ void SegmentLog::run() {
 }
 
 void SegmentLog::cycle() {
-    populate();
     static_cast<void>(sync());
+    populate();
     const std::lock_guard one(sync_mutex_);
     bool wanted = false;
     std::size_t files = 0;
@@ -64,26 +64,26 @@ std::expected<void, std::string> SegmentLog::make_spare() {
     auto segment = Segment::create(directory_, sequence, options_.segment_size);
     if (!segment) return std::unexpected(segment.error());
     last_sequence_ = sequence;
-    (*segment)->populate(kSegmentHead, kSegmentHead + kPopulateAhead);
+    (*segment)->populate(0, kSegmentHead + kPopulateMost);
     const std::lock_guard lock(mutex_);
     spares_.push_back(std::move(*segment));
     return {};
 }
 
+// A sync makes the kernel watch the pages again, so the next write to each of them would fault, the head's included.
 void SegmentLog::populate() {
     std::shared_ptr<Segment> segment;
-    std::size_t from = 0;
-    std::size_t to = 0;
+    std::size_t used = 0;
+    std::size_t ahead = kPopulateLeast;
     {
         const std::lock_guard lock(mutex_);
-        const std::size_t used = current_->used();
-        from = std::max(used, populated_);
-        to = used + kPopulateAhead;
-        if (from + kPopulateAhead / 2 > to) return;
-        populated_ = to;
         segment = current_;
+        used = segment->used();
+        if (used > populated_from_) ahead = std::clamp(2 * (used - populated_from_), kPopulateLeast, kPopulateMost);
+        populated_from_ = used;
     }
-    segment->populate(from, to);
+    segment->populate(0, kSegmentHead);
+    segment->populate(used, used + ahead);
 }
 
 std::deque<SegmentLog::Live>::iterator SegmentLog::find(const Segment* segment) {
@@ -168,7 +168,7 @@ std::expected<void, std::string> SegmentLog::replace(const std::shared_ptr<Segme
         at->moved = Moved{.to = fresh, .from = from};
         if (current_ == failed) {
             current_ = fresh;
-            populated_ = 0;
+            populated_from_ = 0;
         }
         live_.insert(std::next(at), {.segment = fresh, .failed = false, .moved = {}});
     }

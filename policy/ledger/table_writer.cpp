@@ -10,6 +10,8 @@
 namespace tollgate::policy::ledger {
 namespace {
 
+constexpr std::size_t kUsualFrames = 400; // octets of an ADMIT and a PROGRESS with names of usual length
+
 // The view of a frame that was valid when it was read.
 template <class R>
 R record_of(std::string_view frame) {
@@ -159,7 +161,7 @@ bool TableWriter::carry_from(const Segment* segment) {
     const auto count = homes_.find(segment);
     if (count == homes_.end() || count->second == 0) return false;
     // More than a quarter of a segment of open operations would chase itself round the log.
-    if (open_.size() * kMaxFrame / 8 > segment->size() / 4) return false;
+    if (open_.size() * kUsualFrames > segment->size() / 4) return false;
     bool carried = false;
     for (const auto& [id, entry] : open_) {
         if (entry.home != segment) continue;

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -254,6 +255,45 @@ TEST(Ledger, a_table_that_cannot_be_written_loses_nothing_f43_f45_s46) {
     EXPECT_EQ(requests_in(place.path()), static_cast<std::int64_t>(settled) + 1);
     EXPECT_EQ(ledger->stats().table_fault, "");
     expect_sound(place.path());
+}
+
+// Files fail under load, again and again: admits stop meanwhile, every settle finds its place, every row is written
+// once.
+TEST(Ledger, failing_disks_lose_and_double_nothing_f44) {
+    const TemporaryDirectory place;
+    std::atomic<int> calls = 0;
+    std::atomic<bool> healthy = false;
+    Options options = small();
+    options.log.segment_size = 256U << 10U;
+    options.log.retry_interval = 1ms;
+    options.log.sync = [&](int) { return !healthy && ++calls % 5 == 0 ? EIO : 0; };
+    std::size_t settled = 0;
+    {
+        const auto ledger = opened(place.path(), options);
+        ASSERT_TRUE(ledger->append(an_admit("req_long")).has_value());
+        for (int i = 0; i < 4'000; ++i) {
+            const std::string id = "req_" + std::to_string(i);
+            ASSERT_TRUE(eventually([&] { return ledger->append(an_admit(id)).has_value(); })) << i;
+            ASSERT_TRUE(ledger->append(a_settle(id, kNoon, 1)).has_value());
+            ++settled;
+            if (i % 100 == 0) static_cast<void>(ledger->flush());
+        }
+        EXPECT_GT(calls, 20);
+        healthy = true;
+        EXPECT_TRUE(eventually([&] { return ledger->flush().has_value(); }));
+        EXPECT_EQ(ledger->stats().log.fault, "");
+        EXPECT_EQ(ledger->stats().rows, settled);
+        EXPECT_EQ(ledger->stats().duplicates, 0U) << "what was moved is read once";
+        EXPECT_EQ(ledger->stats().orphans, 0U);
+        EXPECT_EQ(ledger->stats().log.open, 1U);
+        expect_sound(place.path());
+    }
+    const auto ledger = opened(place.path(), options);
+    ASSERT_EQ(ledger->recovered().size(), 1U);
+    EXPECT_EQ(ledger->recovered()[0].admit.record().request_id, "req_long");
+    ASSERT_TRUE(ledger->flush().has_value());
+    EXPECT_EQ(requests_in(place.path()), static_cast<std::int64_t>(settled));
+    EXPECT_EQ(ledger->stats().orphans, 0U);
 }
 
 // Everything a process wrote, read by the next one as if nothing had reached the table or been marked: rows not
