@@ -1,75 +1,14 @@
-#include "policy/ledger/ledger.hpp"
-
-#include "policy/ledger/query.hpp"
-#include "policy/ledger/verify.hpp"
-#include "tests/unit/policy/ledger_records.hpp"
-#include "tests/unit/policy/temporary_directory.hpp"
+#include "tests/unit/policy/ledger_fixture.hpp"
 
 #include <gtest/gtest.h>
 
 #include <atomic>
-#include <cerrno>
-#include <chrono>
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <sqlite3.h>
 #include <string>
 #include <thread>
 #include <vector>
 
 namespace tollgate::policy::ledger {
 namespace {
-
-using namespace std::chrono_literals;
-
-constexpr std::int64_t kDay = 86'400 * kSecond;
-
-Options small() {
-    Options options;
-    options.log.segment_size = 64U << 10U;
-    options.log.sync_interval = 1ms;
-    options.log.retry_interval = 20ms;
-    options.batch_interval = 2ms;
-    options.retry_interval = 20ms;
-    return options;
-}
-
-std::unique_ptr<Ledger> opened(const std::string& path, Options options = small()) {
-    auto ledger = Ledger::open(path, std::move(options));
-    if (!ledger) throw std::runtime_error(ledger.error());
-    return std::move(*ledger);
-}
-
-template <class Condition>
-bool eventually(Condition condition) {
-    for (int i = 0; i < 10'000; ++i) {
-        if (condition()) return true;
-        std::this_thread::sleep_for(1ms);
-    }
-    return false;
-}
-
-std::size_t segments_in(const std::string& path) {
-    std::size_t count = 0;
-    for (const auto& entry : std::filesystem::directory_iterator(path)) {
-        if (entry.path().extension() == ".log") ++count;
-    }
-    return count;
-}
-
-std::int64_t requests_in(const std::string& path) {
-    const auto all = totals(path, By::all, 0, INT64_MAX);
-    if (!all) throw std::runtime_error(all.error());
-    return all->empty() ? 0 : all->front().requests;
-}
-
-void expect_sound(const std::string& path) {
-    const auto checked = verify(path);
-    ASSERT_TRUE(checked.has_value()) << checked.error();
-    for (const Fault& fault : checked->faults) ADD_FAILURE() << fault.text;
-}
 
 TEST(Ledger, from_admission_to_the_table) {
     const TemporaryDirectory place;
@@ -221,153 +160,11 @@ TEST(Ledger, long_operations_do_not_hold_segments_back) {
     EXPECT_EQ(requests_in(place.path()), 2'001);
 }
 
-TEST(Ledger, a_table_that_cannot_be_written_loses_nothing_f43_f45_s46) {
-    const TemporaryDirectory place;
-    Options options = small();
-    options.log.max_segments = 4;
-    const auto ledger = opened(place.path(), options);
-    ASSERT_TRUE(ledger->append(an_admit("req_first")).has_value());
-    ASSERT_TRUE(ledger->append(a_settle("req_first")).has_value());
-    ASSERT_TRUE(ledger->flush().has_value());
-    sqlite3* other = nullptr;
-    ASSERT_EQ(sqlite3_open((place.path() + "/usage-2026-10-02.db").c_str(), &other), SQLITE_OK);
-    ASSERT_EQ(sqlite3_exec(other, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr), SQLITE_OK);
-    std::size_t settled = 1;
-    for (int i = 0; i < 100'000; ++i) {
-        const std::string id = "req_" + std::to_string(i);
-        if (!ledger->append(an_admit(id))) {
-            if (ledger->stats().log.fault.find("do not reach SQLite") != std::string::npos) break;
-            std::this_thread::sleep_for(1ms);
-            continue;
-        }
-        ASSERT_TRUE(ledger->append(a_settle(id)).has_value());
-        ++settled;
-    }
-    EXPECT_GT(settled, 100U);
-    EXPECT_TRUE(eventually([&] { return ledger->stats().failures > 0; }));
-    EXPECT_NE(ledger->stats().table_fault.find("locked"), std::string::npos) << ledger->stats().table_fault;
-    EXPECT_FALSE(ledger->append(an_admit("req_refused")).has_value());
-    ASSERT_EQ(sqlite3_exec(other, "COMMIT", nullptr, nullptr, nullptr), SQLITE_OK);
-    sqlite3_close(other);
-    EXPECT_TRUE(eventually([&] { return ledger->append(an_admit("req_again")).has_value(); }));
-    ASSERT_TRUE(ledger->append(a_settle("req_again")).has_value());
-    ASSERT_TRUE(ledger->flush().has_value());
-    EXPECT_EQ(requests_in(place.path()), static_cast<std::int64_t>(settled) + 1);
-    EXPECT_EQ(ledger->stats().table_fault, "");
-    expect_sound(place.path());
-}
-
 // Files fail under load, again and again: admits stop meanwhile, every settle finds its place, every row is written
 // once.
-TEST(Ledger, failing_disks_lose_and_double_nothing_f44) {
-    const TemporaryDirectory place;
-    std::atomic<int> calls = 0;
-    std::atomic<bool> healthy = false;
-    Options options = small();
-    options.log.segment_size = 256U << 10U;
-    options.log.retry_interval = 1ms;
-    options.log.sync = [&](int) { return !healthy && ++calls % 5 == 0 ? EIO : 0; };
-    std::size_t settled = 0;
-    {
-        const auto ledger = opened(place.path(), options);
-        ASSERT_TRUE(ledger->append(an_admit("req_long")).has_value());
-        for (int i = 0; i < 4'000; ++i) {
-            const std::string id = "req_" + std::to_string(i);
-            ASSERT_TRUE(eventually([&] { return ledger->append(an_admit(id)).has_value(); })) << i;
-            ASSERT_TRUE(ledger->append(a_settle(id, kNoon, 1)).has_value());
-            ++settled;
-            if (i % 100 == 0) static_cast<void>(ledger->flush());
-        }
-        EXPECT_GT(calls, 20);
-        healthy = true;
-        EXPECT_TRUE(eventually([&] { return ledger->flush().has_value(); }));
-        EXPECT_EQ(ledger->stats().log.fault, "");
-        EXPECT_EQ(ledger->stats().rows, settled);
-        EXPECT_EQ(ledger->stats().duplicates, 0U) << "what was moved is read once";
-        EXPECT_EQ(ledger->stats().orphans, 0U);
-        EXPECT_EQ(ledger->stats().log.open, 1U);
-        expect_sound(place.path());
-    }
-    const auto ledger = opened(place.path(), options);
-    ASSERT_EQ(ledger->recovered().size(), 1U);
-    EXPECT_EQ(ledger->recovered()[0].admit.record().request_id, "req_long");
-    ASSERT_TRUE(ledger->flush().has_value());
-    EXPECT_EQ(requests_in(place.path()), static_cast<std::int64_t>(settled));
-    EXPECT_EQ(ledger->stats().orphans, 0U);
-}
-
 // Everything a process wrote, read by the next one as if nothing had reached the table or been marked: rows not
 // doubled.
-TEST(Ledger, replay_is_idempotent) {
-    const TemporaryDirectory place;
-    Options options = small();
-    options.log.segment_size = 4U << 20U;
-    std::string segment;
-    {
-        const auto ledger = opened(place.path(), options);
-        for (int i = 0; i < 500; ++i) {
-            const std::string id = "req_" + std::to_string(i);
-            ASSERT_TRUE(ledger->append(an_admit(id)).has_value());
-            ASSERT_TRUE(ledger->append(a_settle(id, kNoon, 1'000 + i)).has_value());
-        }
-        ASSERT_TRUE(ledger->append(an_adjust("adj_1", 11)).has_value());
-        ASSERT_TRUE(ledger->append(an_admit("req_open")).has_value()); // keeps the segment
-        ASSERT_TRUE(ledger->flush().has_value());
-    }
-    for (const auto& entry : std::filesystem::directory_iterator(place.path())) {
-        if (entry.path().extension() == ".log" && (segment.empty() || entry.path().string() < segment)) {
-            segment = entry.path().string();
-        }
-    }
-    const std::string kept = place.path() + "/kept";
-    std::filesystem::copy_file(segment, kept);
-    const auto before = totals(place.path(), By::key, 0, INT64_MAX);
-    for (int run = 0; run < 2; ++run) {
-        std::filesystem::copy_file(kept, segment, std::filesystem::copy_options::overwrite_existing);
-        std::fstream file(segment, std::ios::binary | std::ios::in | std::ios::out);
-        file.seekp(192);
-        file.write(std::string(16, '\0').data(), 16); // "nothing of it was consumed"
-        file.close();
-        const auto ledger = opened(place.path(), options);
-        ASSERT_EQ(ledger->recovered().size(), 1U);
-        ASSERT_TRUE(ledger->flush().has_value());
-        EXPECT_EQ(ledger->stats().rows, 0U);
-        EXPECT_EQ(ledger->stats().duplicates, 501U);
-        EXPECT_EQ(*totals(place.path(), By::key, 0, INT64_MAX), *before);
-        expect_sound(place.path());
-    }
-    const auto ledger = opened(place.path(), options);
-    ASSERT_TRUE(ledger->flush().has_value());
-    EXPECT_EQ(ledger->stats().duplicates, 0U) << "and what is marked is not even tried";
-}
-
 // A power cut can keep the table's commit and lose the segment's last octets.
-TEST(Ledger, an_end_that_only_the_table_knows_is_an_end) {
-    const TemporaryDirectory place;
-    std::string segment;
-    {
-        const auto ledger = opened(place.path());
-        ASSERT_TRUE(ledger->append(an_admit("req_1")).has_value());
-        ASSERT_TRUE(ledger->append(an_admit("req_2")).has_value());
-        ASSERT_TRUE(ledger->append(a_settle("req_1")).has_value());
-        ASSERT_TRUE(ledger->flush().has_value());
-    }
-    for (const auto& entry : std::filesystem::directory_iterator(place.path())) {
-        if (entry.path().extension() == ".log" && (segment.empty() || entry.path().string() < segment)) {
-            segment = entry.path().string();
-        }
-    }
-    (*Segment::open(segment))->cut(kSegmentHead + 2 * frame_of(an_admit("req_1")).size());
-    const auto ledger = opened(place.path());
-    ASSERT_EQ(ledger->recovered().size(), 1U);
-    EXPECT_EQ(ledger->recovered()[0].admit.record().request_id, "req_2");
-    EXPECT_EQ(ledger->stats().log.open, 1U);
-    ASSERT_TRUE(ledger->append(settle_unknown(ledger->recovered()[0], kNoon)).has_value());
-    ASSERT_TRUE(ledger->flush().has_value());
-    EXPECT_EQ(requests_in(place.path()), 2);
-    expect_sound(place.path());
-}
-
 TEST(Ledger, a_day_changes_under_load_and_retention_waits_for_open_operations) {
     const TemporaryDirectory place;
     const auto ledger = opened(place.path());
@@ -393,60 +190,6 @@ TEST(Ledger, a_day_changes_under_load_and_retention_waits_for_open_operations) {
     EXPECT_EQ(requests_in(place.path()), 601);
     EXPECT_TRUE(ledger->drop_day(first, midnight + kDay).has_value());
     EXPECT_EQ(requests_in(place.path()), 300);
-}
-
-TEST(Ledger, verify_finds_a_flipped_bit_and_a_row_that_is_missing) {
-    const TemporaryDirectory place;
-    std::string segment;
-    {
-        const auto ledger = opened(place.path());
-        for (const char* const id : {"req_1", "req_2", "req_3"}) {
-            ASSERT_TRUE(ledger->append(an_admit(id)).has_value());
-            if (id != std::string("req_3")) ASSERT_TRUE(ledger->append(a_settle(id)).has_value());
-        }
-        ASSERT_TRUE(ledger->flush().has_value());
-        const auto live = verify(place.path());
-        ASSERT_TRUE(live.has_value() && live->faults.empty());
-        EXPECT_EQ(live->admits, 3U);
-        EXPECT_EQ(live->settles, 2U);
-        EXPECT_EQ(live->open, 1U);
-        EXPECT_EQ(live->pending, 0U);
-        EXPECT_EQ(live->days, 1U);
-        EXPECT_EQ(live->operations, 2);
-        EXPECT_EQ(live->attempts, 4);
-        EXPECT_EQ(live->cost_nano, 2 * 2'310'000);
-    }
-    for (const auto& entry : std::filesystem::directory_iterator(place.path())) {
-        if (entry.path().extension() == ".log" && (segment.empty() || entry.path().string() < segment)) {
-            segment = entry.path().string();
-        }
-    }
-    std::string octets;
-    {
-        std::ifstream in(segment, std::ios::binary);
-        octets.assign(std::istreambuf_iterator<char>(in), {});
-    }
-    std::string altered = octets;
-    const std::size_t second = kSegmentHead + frame_of(an_admit("req_1")).size();
-    altered[second + 40] ^= 2;
-    std::ofstream(segment, std::ios::binary).write(altered.data(), static_cast<std::streamsize>(altered.size()));
-    auto checked = verify(place.path());
-    ASSERT_EQ(checked->faults.size(), 1U);
-    EXPECT_EQ(checked->faults[0].file, segment);
-    EXPECT_EQ(checked->faults[0].offset, second);
-    const auto refused = Ledger::open(place.path(), small());
-    ASSERT_FALSE(refused.has_value());
-    EXPECT_NE(refused.error().find(segment), std::string::npos) << refused.error();
-
-    std::ofstream(segment, std::ios::binary).write(octets.data(), static_cast<std::streamsize>(octets.size()));
-    EXPECT_TRUE(verify(place.path())->faults.empty());
-    sqlite3* raw = nullptr;
-    ASSERT_EQ(sqlite3_open((place.path() + "/usage-2026-10-02.db").c_str(), &raw), SQLITE_OK);
-    sqlite3_exec(raw, "DELETE FROM usage_record WHERE request_id = 'req_2'", nullptr, nullptr, nullptr);
-    sqlite3_close(raw);
-    checked = verify(place.path());
-    ASSERT_EQ(checked->faults.size(), 2U) << "the row, and the roll-up that still has it";
-    EXPECT_NE(checked->faults[1].text.find("req_2"), std::string::npos) << checked->faults[1].text;
 }
 
 TEST(Ledger, threads_and_queries_side_by_side) {
