@@ -35,7 +35,8 @@ struct AddressRange {
     friend bool operator==(const AddressRange&, const AddressRange&) noexcept = default;
 };
 
-// 10.1.0.0/16, fd12:3456::/32, or one address. Error: a hint. Octets beyond the prefix must be zero: 10.1.2.3/16 is a slip.
+// 10.1.0.0/16, fd12:3456::/32, or one address. Error: a hint. Octets beyond the prefix must be zero: 10.1.2.3/16 is a
+// slip.
 [[nodiscard]] std::expected<AddressRange, std::string> parse_range(std::string_view text);
 [[nodiscard]] bool contains(const AddressRange& range, const Address& address) noexcept;
 
