@@ -80,6 +80,7 @@ void cache_key(std::string_view input);
 void cache_value(std::string_view input);
 void redis_reply(std::string_view input);
 void config_text(std::string_view input);
+void ledger_record(std::string_view input);
 void multipart_body(std::string_view input);
 void route_target(std::string_view input);
 

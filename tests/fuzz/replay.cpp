@@ -29,6 +29,7 @@ constexpr Target kTargets[] = {
     {"cache_value", cache_value},
     {"redis_reply", redis_reply},
     {"config_text", config_text},
+    {"ledger_record", ledger_record},
     {"multipart_body", multipart_body},
     {"route_target", route_target},
 };
