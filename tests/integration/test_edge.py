@@ -23,6 +23,15 @@ class Segments(GatewayTest):
         self.assertIn(connection.wait_closed(), ("fin", "rst"))
         self.assertEqual(bytes(connection.buffer), b"")
 
+    def test_case_253_preamble_of_a_proxy_protocol_nobody_asked_for(self):
+        version_2 = b"\r\n\r\n\x00\r\nQUIT\n" + b"\x21\x11\x00\x0c" + b"\x7f\x00\x00\x01" * 2 + b"\x10\x00\x10\x01"
+        for preamble in (b"PROXY TCP4 127.0.0.1 127.0.0.1 4711 80\r\n", b"PROXY UNKNOWN\r\n", version_2):
+            connection = self.connect()
+            send_until_refused(connection, [preamble + GET_MODELS])
+            self.assertIn(connection.read_response().status, (400, 505), preamble)
+            self.assertIn(connection.wait_closed(), ("fin", "rst"), preamble)
+            self.assertEqual(bytes(connection.buffer), b"", preamble)
+
     def test_case_224_last_chunk_in_pieces(self):
         body = octets(chat())
         connection = self.connect()

@@ -264,6 +264,11 @@ class Metrics(ObservedCase):
             self.assertEqual(call("GET", self.gateway.metrics_url + path).status, 404, path)
         self.assertEqual(call("POST", self.gateway.metrics_url + "/metrics", body={}).status, 405)
 
+    def test_case_264_browsers_change_nothing_there(self):
+        """Only GET and HEAD exist on these listeners, whatever a page of another origin sends."""
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            fields = {"content-type": "text/plain", "origin": "https://evil.example"}
+            self.assertEqual(call(method, self.gateway.metrics_url + "/metrics", fields, b"x").status, 405, method)
 
     def test_silent_connections_shut_no_probe_out(self):
         """livez and readyz decide about the process' life; 64 connections were all there are."""
