@@ -19,11 +19,18 @@ START_TIMEOUT = 20.0  # seconds
 STOP_TIMEOUT = 10.0
 
 
+_given_out = set()
+
+
 def free_port():
-    """A port nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port nobody listens on now, and another one each time: the kernel may offer the same one twice."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if port not in _given_out:
+            _given_out.add(port)
+            return port
 
 
 def find_binary(name, places):
