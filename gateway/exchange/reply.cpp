@@ -11,7 +11,8 @@ namespace tollgate::exchange {
 namespace {
 
 constexpr auto kLingerTime = std::chrono::seconds(2);
-constexpr std::uint64_t kLingerBytes = 256 * 1024;
+// More than the largest JSON body by default: a client that writes all of a body we refused still reads the refusal.
+constexpr std::uint64_t kLingerBytes = 64 * 1024 * 1024;
 
 // Milliseconds with two decimals, by integers: floating-point formatting costs more than the rest of the head.
 void append_ms(std::string& out, Duration duration) {

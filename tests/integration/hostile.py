@@ -15,7 +15,7 @@ MIB = 1 << 20
 PIECE = 64 * 1024
 PATIENCE = 30.0  # seconds per read
 # How much of a flood may have left the client before it sees the answer: its own buffer and the gateway's kernel's,
-# what the gateway may still drain after an early answer (256 KiB), and what leaves while the answer travels.
+# and what leaves while the answer travels.
 UNSTOPPABLE = 12 * MIB
 
 

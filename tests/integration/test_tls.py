@@ -73,6 +73,12 @@ class Listener(TlsCase):
         self.assertGreater(len(answer.body), 1_990_000)
         self.assertGreater(len(self.mock.requests(last=1)[0]["body"]), 3_000_000)
 
+    def test_case_240_all_of_a_refused_body_is_sent_before_the_answer_is_read(self):
+        for _ in range(10):
+            with self.connect() as connection:
+                connection.request("POST", CHAT, {**bearer(RED), "content-type": "application/json"}, b"x" * 34_000_000)
+                self.assertEqual(connection.read_response().status, 413)
+
     def test_versions_before_1_2_are_refused(self):
         old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         old.load_verify_locations(self.root)
