@@ -58,7 +58,8 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
         out.tls = std::move(*context);
     }
     try {
-        policy::Directory directory(config, stored, shared.limiter, shared.keys.pepper, Clock::now());
+        policy::Directory directory(config, stored, shared.quota, shared.keys.pepper,
+                                    {Clock::now(), WallClock::now()});
         auto vocabulary = vocabulary_of(**catalog, directory);
         out.snapshot = std::make_shared<const exchange::Snapshot>(
             exchange::Snapshot{std::move(config), std::move(*catalog), std::move(directory), std::move(vocabulary)});

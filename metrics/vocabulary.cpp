@@ -183,8 +183,9 @@ void register_cache(Registry& registry) {
 }
 
 void register_process(Registry& registry) {
-    for (const auto scope : {"key", "team", "org"}) {
-        (void)registry.counter(Family::limit_rejections_total, {scope, "rpm", "enforced"});
+    for (const auto scope : {"key", "team", "org", "model", "key|model", "team|model", "org|model"}) {
+        for (const auto limit : {"rpm", "tpm", "input_tpm", "output_tpm", "concurrency", "budget"})
+            (void)registry.counter(Family::limit_rejections_total, {scope, limit, "enforced"});
     }
     (void)registry.counter(Family::limit_rejections_total, {"address", "failed_keys", "enforced"});
     (void)registry.histogram(Family::limit_check_duration_seconds, {});

@@ -44,11 +44,11 @@ std::string with_contact(std::string message, const Principal& principal) {
     return message;
 }
 
-std::string scope_details(const Scope& scope, const Principal& principal) {
+std::string scope_details(std::string_view kind, std::string_view name, const Principal& principal) {
     std::string text = R"("scope":)";
-    append_json_string(text, scope.kind);
+    append_json_string(text, kind);
     text += R"(,"scope_name":)";
-    append_json_string(text, scope.name);
+    append_json_string(text, name);
     if (!principal.contact.empty()) {
         text += R"(,"contact":)";
         append_json_string(text, principal.contact);
@@ -68,7 +68,7 @@ Error forbidden(ErrorType type, std::string message, std::string details) {
 }
 
 Error route_denied(const Principal& principal, std::string_view group, std::string_view reason) {
-    std::string details = scope_details(principal.scopes[0], principal);
+    std::string details = scope_details("key", principal.key_id, principal);
     details += R"(,"route_group":)";
     append_json_string(details, group);
     return forbidden(
@@ -79,9 +79,10 @@ Error route_denied(const Principal& principal, std::string_view group, std::stri
 
 Error model_blocked(const Principal& principal, std::string_view model, const std::vector<std::string>& known) {
     model = model.substr(0, kCompared);
-    const Scope& scope = principal.scopes[listed(principal.key_models, model) ? 1 : 0];
+    const bool by_team = listed(principal.key_models, model);
+    const std::string_view kind = by_team ? "team" : "key";
     const std::vector<std::string> names = nearest_models(principal, model, known);
-    std::string details = scope_details(scope, principal);
+    std::string details = scope_details(kind, by_team ? principal.team : principal.key_id, principal);
     details += R"(,"allowed_models":[)";
     for (const std::string& name : names) {
         if (&name != &names.front()) details += ',';
@@ -93,7 +94,7 @@ Error model_blocked(const Principal& principal, std::string_view model, const st
     Error error = forbidden(
         ErrorType::policy_model_blocked,
         with_contact(fmt::format("Key \"{}\" may not use model \"{}\": the {}'s allow-list does not have it. {}",
-                                 principal.key_id, model, scope.kind, allowed),
+                                 principal.key_id, model, kind, allowed),
                      principal),
         std::move(details));
     error.code = "model_not_found";

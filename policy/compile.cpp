@@ -31,6 +31,14 @@ config::Limits org_limits(const config::Config& config, const std::string& name)
     return found == config.orgs.end() ? config::Limits{} : found->second.limits;
 }
 
+void add_scope(CompiledKey& compiled, std::string kind, std::string name, std::string contact,
+               const config::Limits& limits) {
+    if (!limits.rpm) return;
+    quota::LimitSpec rpm{.dimension = quota::Dimension::requests, .limit = static_cast<std::int64_t>(*limits.rpm)};
+    if (limits.burst) rpm.burst = static_cast<std::int64_t>(*limits.burst);
+    compiled.scopes.push_back({std::move(kind), std::move(name), std::move(contact), {rpm}});
+}
+
 CompiledKey compile(const config::Config& config, const config::Key& key, crypto::Digest sha256, std::string origin) {
     const std::string team_name = key.team.empty() ? std::string(kDefault) : key.team;
     const config::Team team = team_named(config, team_name);
@@ -47,11 +55,11 @@ CompiledKey compile(const config::Config& config, const config::Key& key, crypto
     principal.routes = key.routes;
     principal.expires = key.expires;
     principal.disabled = key.disabled;
-    principal.scopes = {Scope{"key", key.id, {}, nullptr}, Scope{"team", team_name, team.contact, nullptr},
-                        Scope{"org", org, {}, nullptr}};
     principal.key_cache = key.cache;
     principal.team_cache = team.cache;
-    compiled.limits = {key.limits, team.limits, org_limits(config, org)};
+    add_scope(compiled, "key", key.id, {}, key.limits);
+    add_scope(compiled, "team", team_name, team.contact, team.limits);
+    add_scope(compiled, "org", org, {}, org_limits(config, org));
     compiled.sha256 = sha256;
     compiled.origin = std::move(origin);
     return compiled;

@@ -1,18 +1,17 @@
-// Configuration and stored keys → principals, without buckets: everything that can be wrong with keys is found here.
+// Configuration and stored keys → principals, without counters: everything that can be wrong with keys is found here.
 #pragma once
 
 #include "gateway/base/crypto.hpp"
 #include "policy/directory.hpp"
 
-#include <array>
 #include <string>
 #include <vector>
 
 namespace tollgate::policy {
 
 struct CompiledKey {
-    Principal principal;                  // scopes without buckets
-    std::array<config::Limits, 3> limits; // of those scopes
+    Principal principal;                  // without scopes
+    std::vector<quota::ScopeSpec> scopes; // key, team, org; those without limits are left out
     crypto::Digest sha256{};              // of the secret
     std::string origin;                   // "tollgate.yaml:12" or "the store", for messages
 };

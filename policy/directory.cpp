@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <stdexcept>
 #include <utility>
@@ -31,33 +32,20 @@ KeyHasher& thread_hasher(const Secret& pepper) {
     return *cached.hasher;
 }
 
-void attach_buckets(Principal& principal, const std::array<config::Limits, 3>& limits, Limiter& limiter,
-                    TimePoint now) {
-    for (std::size_t i = 0; i < principal.scopes.size(); ++i) {
-        Scope& scope = principal.scopes[i];
-        if (limits[i].rpm) scope.requests = limiter.bucket(principal.org, scope.kind, scope.name, limits[i], now);
-    }
-}
-
-void require_usable_limits(const CompiledKey& key) {
-    for (std::size_t i = 0; i < key.limits.size(); ++i) {
-        const config::Limits& limits = key.limits[i];
-        if (!limits.rpm || (*limits.rpm > 0 && limits.burst.value_or(1) > 0)) continue;
-        const Scope& scope = key.principal.scopes[i];
-        throw std::invalid_argument(fmt::format(
-            "{} \"{}\": rpm and burst must be at least 1; to shut a key out, disable it", scope.kind, scope.name));
-    }
+bool is_hard_money(const quota::LimitSpec& limit) {
+    return limit.dimension == quota::Dimension::money && !limit.shadow &&
+           (limit.mode == quota::Mode::strict || limit.mode == quota::Mode::last_call);
 }
 
 } // namespace
 
-Directory::Directory(const config::Config& config, const std::vector<StoredKey>& stored, Limiter& limiter,
-                     const std::array<std::uint8_t, 32>& pepper, TimePoint now)
+Directory::Directory(const config::Config& config, const std::vector<StoredKey>& stored, quota::Engine& engine,
+                     const std::array<std::uint8_t, 32>& pepper, quota::Moment now)
     : pepper_(text(pepper)), index_(config.keys.size() + stored.size()) {
     std::vector<CompiledKey> keys = compile_keys(config, stored);
     KeyHasher hasher(pepper_.reveal());
     for (std::uint32_t i = 0; i < keys.size(); ++i) {
-        require_usable_limits(keys[i]);
+        for (const quota::ScopeSpec& scope : keys[i].scopes) quota::validate(scope);
         const std::optional<std::uint32_t> twin = index_.insert(hasher.of_sha256(keys[i].sha256), i);
         if (!twin) continue;
         throw std::invalid_argument(fmt::format("keys \"{}\" ({}) and \"{}\" ({}) have the same secret",
@@ -67,7 +55,10 @@ Directory::Directory(const config::Config& config, const std::vector<StoredKey>&
     principals_.reserve(keys.size());
     for (CompiledKey& key : keys) {
         key.principal.index = static_cast<std::uint32_t>(principals_.size());
-        attach_buckets(key.principal, key.limits, limiter, now);
+        for (quota::ScopeSpec& scope : key.scopes) {
+            if (std::ranges::any_of(scope.limits, is_hard_money)) key.principal.hard_money = true;
+            key.principal.scopes.push_back(engine.define(key.principal.org, std::move(scope), now));
+        }
         principals_.push_back(std::move(key.principal));
     }
 }
@@ -82,6 +73,17 @@ Result<const Principal*> Directory::authenticate(std::string_view presented, std
         principal != nullptr && !principal->disabled && (!principal->expires || now < *principal->expires);
     if (!valid) return fail(invalid_key_error(presented));
     return principal;
+}
+
+ScopeList Directory::scopes_for(const Principal& principal, std::string_view model) const {
+    ScopeList all(principal.scopes, principal.hard_money);
+    if (model.empty()) return all;
+    for (const auto& [name, scope] : principal.pairs) {
+        if (name == model) all.add(scope);
+    }
+    if (models_.empty()) return all;
+    if (const auto found = models_.find(model); found != models_.end()) all.add(found->second);
+    return all;
 }
 
 const std::vector<Principal>& Directory::principals() const {

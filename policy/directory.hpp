@@ -3,12 +3,15 @@
 
 #include "gateway/base/secret.hpp"
 #include "policy/key_index.hpp"
-#include "policy/limiter.hpp"
 #include "policy/principal.hpp"
+#include "policy/quota/engine.hpp"
 
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,15 +35,34 @@ struct GeneratedKey {
 [[nodiscard]] bool plausible_key(std::string_view presented) noexcept;
 [[nodiscard]] std::string sha256_hex(std::string_view secret);
 
+// Everything that limits one request, in the order in which ties are reported.
+class ScopeList {
+  public:
+    ScopeList(std::span<const quota::ScopeHandle> plain, bool hard_money) : plain_(plain), hard_money_(hard_money) {}
+    void add(const ModelScope& more) {
+        if (all_.empty()) all_.assign(plain_.begin(), plain_.end());
+        all_.push_back(more.handle);
+        hard_money_ = hard_money_ || more.hard_money;
+    }
+    [[nodiscard]] std::span<const quota::ScopeHandle> view() const { return all_.empty() ? plain_ : all_; }
+    [[nodiscard]] bool hard_money() const { return hard_money_; } // a strict or last_call budget is among them
+
+  private:
+    std::span<const quota::ScopeHandle> plain_;
+    std::vector<quota::ScopeHandle> all_; // only with limits on the model
+    bool hard_money_;
+};
+
 // Immutable after construction; any thread may read. Principals stay where they are as long as the Directory lives.
 class Directory {
   public:
     // pepper: HKDF(master, "key-pepper/v1"). Throws std::invalid_argument, with text for the operator, if two keys
-    // share an id or a secret, a key has no usable secret, or a stored key's team is gone; `limiter` is untouched then.
-    // A team or org without an entry is taken with defaults: no limits, no allow-list, org "default"; an empty team is
-    // "default".
-    Directory(const config::Config& config, const std::vector<StoredKey>& stored, Limiter& limiter,
-              const std::array<std::uint8_t, 32>& pepper, TimePoint now);
+    // share an id or a secret, a key has no usable secret, a limit is unusable, or a stored key's team is gone;
+    // `engine` is untouched then. Scopes are defined in it at once: a load that can still fail must not have come here
+    // yet. A team or org without an entry is taken with defaults: no limits, no allow-list, org "default"; an empty
+    // team is "default".
+    Directory(const config::Config& config, const std::vector<StoredKey>& stored, quota::Engine& engine,
+              const std::array<std::uint8_t, 32>& pepper, quota::Moment now);
 
     // Constant work for unknown, disabled and expired keys: same message, same cost (R1). Presented text of more
     // than 256 octets is refused without hashing. A key is expired from the second `expires` on.
@@ -48,9 +70,14 @@ class Directory {
 
     [[nodiscard]] const std::vector<Principal>& principals() const; // principals()[i].index == i
 
+    // What limits this principal's requests to a configured model; an empty name: requests without one. Valid as long
+    // as both are.
+    [[nodiscard]] ScopeList scopes_for(const Principal& principal, std::string_view model) const;
+
   private:
     Secret pepper_;
     std::vector<Principal> principals_;
+    std::map<std::string, ModelScope, std::less<>> models_; // configured models with limits of their own
     KeyIndex index_;
 };
 

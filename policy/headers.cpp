@@ -15,10 +15,16 @@ void append_number(std::string& out, std::uint64_t value) {
     out.append(digits.data(), end);
 }
 
+using quota::Dimension;
+using quota::LimitView;
+
+// An IETF policy's name is a string of RFC 9651 §3.3.3; kinds and dimensions are words of ours: nothing to escape.
 void append_policy_name(std::string& out, const LimitView& view) {
     out += '"';
-    out += view.scope_kind; // "key", "team" or "org": nothing to escape
-    out += "-rpm\"";
+    out += view.names->kind;
+    out += '-';
+    out += quota::to_string(view.dimension);
+    out += '"';
 }
 
 // Milliseconds below one second as a decimal fraction without trailing zeros: 500 → ".5".
@@ -34,6 +40,13 @@ void append_fraction(std::string& out, std::uint64_t milliseconds) {
 template <class Unit>
 std::uint64_t whole_units(Duration duration) {
     return static_cast<std::uint64_t>(std::chrono::ceil<Unit>(std::max(duration, Duration::zero())).count());
+}
+
+// Requests and tokens as they are; money in whole USD.
+std::uint64_t whole(const LimitView& view, std::int64_t value) {
+    constexpr std::int64_t kNanoPerUsd = 1'000'000'000;
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value) /
+                                      (view.dimension == Dimension::money ? kNanoPerUsd : 1));
 }
 
 } // namespace
@@ -63,23 +76,65 @@ void append_go_duration(std::string& out, Duration duration) {
     out += 's';
 }
 
-void append_limit_headers(std::string& out, const LimitView& view, Duration reset) {
-    out += "x-ratelimit-limit-requests: ";
-    append_number(out, view.limit);
-    out += "\r\nx-ratelimit-remaining-requests: ";
-    append_number(out, view.remaining);
-    out += "\r\nx-ratelimit-reset-requests: ";
-    append_go_duration(out, reset);
-    out += "\r\nratelimit-policy: ";
-    append_policy_name(out, view);
-    out += ";q=";
-    append_number(out, view.limit);
-    out += ";w=60\r\nratelimit: ";
-    append_policy_name(out, view);
-    out += ";r=";
-    append_number(out, view.remaining);
-    out += ";t=";
-    append_number(out, whole_units<std::chrono::seconds>(view.next));
+ToldLimits told_limits(const quota::AdmitReply& reply, WallTime wall) {
+    constexpr std::array<std::array<Dimension, 3>, 3> kKinds{
+        {{Dimension::requests, Dimension::requests, Dimension::requests},
+         {Dimension::tokens, Dimension::input_tokens, Dimension::output_tokens},
+         {Dimension::money, Dimension::money, Dimension::money}}};
+    ToldLimits told;
+    for (const auto& kind : kKinds) {
+        const quota::CounterState* best = nullptr;
+        for (const Dimension dimension : kind) {
+            const auto& state = reply.tightest[static_cast<std::size_t>(dimension)];
+            if (state && (best == nullptr || quota::tighter(*state, *best))) best = &*state;
+            if (reply.denial && reply.denial->state.dimension == dimension) {
+                best = &reply.denial->state;
+                break;
+            }
+        }
+        if (best != nullptr) told.views[told.count++] = quota::view_of(*best, wall);
+    }
+    return told;
+}
+
+void append_limit_headers(std::string& out, const ToldLimits& limits) {
+    if (limits.count == 0) return;
+    for (const LimitView& view : limits.view()) {
+        if (view.dimension == Dimension::money) continue;
+        const std::string_view unit = view.dimension == Dimension::requests ? "requests: " : "tokens: ";
+        out += "x-ratelimit-limit-";
+        out += unit;
+        append_number(out, whole(view, view.limit));
+        out += "\r\nx-ratelimit-remaining-";
+        out += unit;
+        append_number(out, whole(view, view.remaining));
+        out += "\r\nx-ratelimit-reset-";
+        out += unit;
+        append_go_duration(out, view.reset);
+        out += "\r\n";
+    }
+    std::string_view before = "ratelimit-policy: ";
+    for (const LimitView& view : limits.view()) {
+        out += before;
+        append_policy_name(out, view);
+        out += ";q=";
+        append_number(out, whole(view, view.limit));
+        if (view.dimension != Dimension::money) out += ";w=60";
+        before = ", ";
+    }
+    before = "\r\nratelimit: ";
+    for (const LimitView& view : limits.view()) {
+        out += before;
+        append_policy_name(out, view);
+        out += ";r=";
+        append_number(out, whole(view, view.remaining));
+        if (view.dimension != Dimension::money || view.reset != Duration::max()) {
+            out += ";t=";
+            append_number(
+                out, whole_units<std::chrono::seconds>(view.dimension == Dimension::money ? view.reset : view.next));
+        }
+        before = ", ";
+    }
     out += "\r\n";
 }
 

@@ -4,26 +4,22 @@
 #include "config/config.hpp"
 #include "gateway/base/error.hpp"
 #include "gateway/base/time.hpp"
+#include "policy/quota/counter_store.hpp"
 
-#include <array>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tollgate::policy {
 
-class Bucket; // policy/limiter.hpp
-
-// Indices that the metrics layer resolves at load; policy only carries them.
-struct Scope {
-    std::string kind; // "key", "team", "org"
-    std::string name;
-    std::string contact;              // whom to ask; teams only
-    std::shared_ptr<Bucket> requests; // null: no requests-per-minute limit
+// Limits on one model that come on top of a principal's own: the model's, or a pair's.
+struct ModelScope {
+    quota::ScopeHandle handle;
+    bool hard_money = false;
 };
 
 struct Principal {
@@ -37,7 +33,10 @@ struct Principal {
     std::vector<std::string> routes; // granted stateful groups
     std::optional<std::chrono::sys_seconds> expires;
     bool disabled = false;
-    std::array<Scope, 3> scopes; // key, team, org: the order in which they are checked and reported
+    // Key, team, org, as far as they have limits: the order in which ties are reported. All of one store.
+    std::vector<quota::ScopeHandle> scopes;
+    bool hard_money = false;                               // one of them has a strict or last_call budget
+    std::vector<std::pair<std::string, ModelScope>> pairs; // by configured model: key|model, team|model, org|model
     config::CacheOverride key_cache;
     config::CacheOverride team_cache;
     std::uint32_t index = 0; // dense, for per-key metric handles

@@ -21,6 +21,8 @@ enum class ErrorType : std::uint8_t {
     policy_access_denied,
     policy_model_blocked,
     policy_rate_limited,
+    policy_concurrency,
+    policy_budget_exceeded,
     provider_auth_failed,
     provider_billing,
     provider_rate_limited,

@@ -10,6 +10,8 @@
 #include "gateway/http/codec.hpp"
 #include "gateway/net/channel.hpp"
 #include "metrics/record.hpp"
+#include "policy/headers.hpp"
+#include "policy/quota/reservation.hpp"
 
 #include <memory>
 #include <optional>
@@ -90,7 +92,8 @@ struct Exchange {
     const upstream::Model* model = nullptr;
     bool wildcard = false; // model matched a pattern: the client's own name goes upstream
     const upstream::Provider* group_provider = nullptr;
-    std::optional<policy::LimitView> limit;
+    policy::ToldLimits limits;
+    policy::quota::Reservation reservation;
     CachePlan cache;
     std::string cache_status; // value of the Cache-Status field, empty: none
 

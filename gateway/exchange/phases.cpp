@@ -115,16 +115,6 @@ Error too_many_failures(Exchange& ex, Duration wait) {
         .close = true};
 }
 
-Result<void> judge(Exchange& ex, policy::Admission admission) {
-    ex.limit = admission.tightest;
-    if (admission.admitted) return {};
-    if (ex.limit) {
-        ex.record.limit_scope = ex.limit->scope_kind;
-        ex.record.limit_name = "rpm";
-    }
-    return fail(std::move(*admission.denial));
-}
-
 } // namespace
 
 Result<void> route(Exchange& ex) {
@@ -223,10 +213,6 @@ Result<void> check_grant(Exchange& ex) {
     return {};
 }
 
-Result<void> peek(Exchange& ex) {
-    return judge(ex, ex.worker.shared.limiter.peek(*ex.principal, Clock::now()));
-}
-
 Result<void> inspect(Exchange& ex) {
     const bool json = ex.content_type == "application/json" && !ex.body.memory.empty();
     if (json) {
@@ -285,13 +271,6 @@ bool is_usable(const Exchange& ex, std::string_view model) {
     if (!resolved) return false;
     return policy::may(*ex.principal, {}, model, known) ||
            (!resolved->wildcard && policy::may(*ex.principal, {}, resolved->model->name, known));
-}
-
-Result<void> admit(Exchange& ex) {
-    const TimePoint before = Clock::now();
-    auto admission = ex.worker.shared.limiter.admit(*ex.principal, before);
-    ex.worker.metrics.shard().observe(ex.worker.limit_check, Clock::now() - before);
-    return judge(ex, std::move(admission));
 }
 
 } // namespace tollgate::exchange

@@ -14,8 +14,6 @@ namespace tollgate::exchange {
 [[nodiscard]] Result<void> authenticate(Exchange& ex);
 // Stateful groups are off unless the key lists them; somebody must serve them.
 [[nodiscard]] Result<void> check_grant(Exchange& ex);
-// A denial that is known already is said before the body is read.
-[[nodiscard]] Result<void> peek(Exchange& ex);
 // The body's meaning: model, stream, parameters.
 [[nodiscard]] Result<void> inspect(Exchange& ex);
 // Which model it is and whether this caller may use it.
@@ -27,7 +25,5 @@ namespace tollgate::exchange {
 [[nodiscard]] Result<void> may_use_model(const Exchange& ex);
 // The same question about any name, for the model lists.
 [[nodiscard]] bool is_usable(const Exchange& ex, std::string_view model);
-// One request is taken from every limit, or from none.
-[[nodiscard]] Result<void> admit(Exchange& ex);
 
 } // namespace tollgate::exchange

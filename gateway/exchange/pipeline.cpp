@@ -1,6 +1,7 @@
 #include "gateway/exchange/pipeline.hpp"
 
 #include "gateway/base/log.hpp"
+#include "gateway/exchange/accounting.hpp"
 #include "gateway/exchange/cache_phase.hpp"
 #include "gateway/exchange/forward.hpp"
 #include "gateway/exchange/local_answers.hpp"
@@ -35,7 +36,7 @@ Task<Result<void>> run_phases(Exchange& ex) {
         if (!found) co_return fail(found.error());
         hit = std::move(*found);
     }
-    if (auto ok = admit(ex); !ok) co_return ok;
+    if (auto ok = admit(ex, hit != nullptr); !ok) co_return ok;
     if (hit) {
         co_await send_hit(ex, std::move(hit));
         co_return Result<void>();

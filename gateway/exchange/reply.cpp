@@ -82,7 +82,7 @@ std::string make_head(Exchange& ex, int status, std::string_view content_type, B
     if (form == BodyForm::chunked) out += "transfer-encoding: chunked\r\n";
     if (form == BodyForm::until_close) ex.close_after = true;
     out += "cache-control: private, no-store\r\nx-content-type-options: nosniff\r\n";
-    if (ex.limit) policy::append_limit_headers(out, *ex.limit, ex.limit->reset);
+    policy::append_limit_headers(out, ex.limits);
     append_origin(out, ex);
     append_timing(out, ex);
     out += extra;

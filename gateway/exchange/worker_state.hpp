@@ -22,7 +22,7 @@
 #include "metrics/request_metrics.hpp"
 #include "policy/directory.hpp"
 #include "policy/failed_keys.hpp"
-#include "policy/limiter.hpp"
+#include "policy/quota/engine.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -63,7 +63,7 @@ struct Shared {
           registry(metrics_registry) {}
 
     DerivedKeys keys;
-    policy::Limiter limiter;
+    policy::quota::Engine quota;
     cache::MemoryCache cache;
     net::Resolver resolver;
     net::Sources sources; // of the connections on the api listener

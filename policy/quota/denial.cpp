@@ -144,6 +144,11 @@ void append_budget_details(std::string& text, const Denial& denial, WallTime wal
     text += fmt::format(R"(,"resets_at":"{}","retry_after_s":{})", rfc3339(state.resets), wait.count());
 }
 
+ErrorType type_of(Dimension dimension) {
+    if (dimension == Dimension::money) return ErrorType::policy_budget_exceeded;
+    return dimension == Dimension::concurrency ? ErrorType::policy_concurrency : ErrorType::policy_rate_limited;
+}
+
 } // namespace
 
 void append_usd(std::string& out, Nano nano) {
@@ -163,7 +168,7 @@ Error denial_error(const Denial& denial, std::string_view contact, WallTime wall
     const bool money = state.dimension == Dimension::money;
     const bool never = denial.wait == Duration::max();
     if (!denial.contact.empty()) contact = denial.contact;
-    Error error{.type = ErrorType::policy_rate_limited, .status = 429};
+    Error error{.type = type_of(state.dimension), .status = 429};
     error.message = money ? budget_message(denial, wall) : rate_message(denial);
     error.details = R"("scope":)";
     append_json_string(error.details, state.names->kind);

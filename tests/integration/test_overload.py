@@ -118,7 +118,7 @@ class MemoryPressure(GatewayTest):
 
     def test_requests_are_shed_and_the_metrics_still_answer(self):
         calm = common.CONFIG
-        pressed = calm + "overload: { memory: 16MiB }\n"
+        pressed = calm + "overload: { memory: 16MiB, loop_lag: 1m }\n"
         self.assertEqual(self.ask().status, 200)
         self.gateway.write_config(pressed)
         self.gateway.reload()
@@ -138,7 +138,7 @@ class MemoryPressure(GatewayTest):
 
     def test_full_cache_gives_way_and_the_gateway_recovers(self):
         """Requests that are shed evict nothing, so the ladder itself has to take from the cache."""
-        base = common.CONFIG + "overload: { memory: 96MiB }\n"
+        base = common.CONFIG + "overload: { memory: 96MiB, loop_lag: 1m }\n"
         self.gateway.write_config(base + "cache: { enabled: true, memory: 256MiB }\n")
         self.gateway.reload()
         poll(lambda: self.ask("mock-tokens-110000", content="number 0").header("cache-status"), "the cache is on")

@@ -36,6 +36,8 @@ TEST(ErrorType, words_are_those_of_their_enumerators) {
         {ErrorType::policy_access_denied, "policy_access_denied"},
         {ErrorType::policy_model_blocked, "policy_model_blocked"},
         {ErrorType::policy_rate_limited, "policy_rate_limited"},
+        {ErrorType::policy_concurrency, "policy_concurrency"},
+        {ErrorType::policy_budget_exceeded, "policy_budget_exceeded"},
         {ErrorType::provider_auth_failed, "provider_auth_failed"},
         {ErrorType::provider_billing, "provider_billing"},
         {ErrorType::provider_rate_limited, "provider_rate_limited"},

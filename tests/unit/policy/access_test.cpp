@@ -19,8 +19,6 @@ Principal principal_with(std::vector<std::string> key_models, std::vector<std::s
     principal.key_models = std::move(key_models);
     principal.team_models = std::move(team_models);
     principal.routes = std::move(routes);
-    principal.scopes = {Scope{"key", "k_demo", {}, nullptr}, Scope{"team", "search", {}, nullptr},
-                        Scope{"org", "default", {}, nullptr}};
     return principal;
 }
 

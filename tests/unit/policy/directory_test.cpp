@@ -16,7 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::sys_seconds;
 
-constexpr TimePoint kStart{1'000s};
+constexpr quota::Moment kMoment{TimePoint(1'000s), WallTime(1'000'000s)};
 constexpr sys_seconds kNow{1'800'000'000s};
 constexpr std::array<std::uint8_t, 32> kPepper{1, 2, 3};
 
@@ -44,8 +44,13 @@ config::Config config_of(std::vector<config::Key> keys) {
 }
 
 Directory directory_of(const config::Config& config, const std::vector<StoredKey>& stored = {}) {
-    static Limiter limiter;
-    return {config, stored, limiter, kPepper, kStart};
+    static quota::Engine engine;
+    return {config, stored, engine, kPepper, kMoment};
+}
+
+std::int64_t rpm_of(const Principal& principal, std::size_t scope) {
+    const std::span<const quota::ScopeHandle> one(&principal.scopes.at(scope), 1);
+    return quota::Engine::peek(one, quota::Ask::request_only(), kMoment).tightest[0]->limit;
 }
 
 std::string refusal_of(const std::function<void()>& action) {
@@ -103,14 +108,13 @@ TEST(Directory, principal_carries_what_key_team_and_org_say) {
     EXPECT_EQ(principal.team_models, std::vector<std::string>{"gpt-*"});
     EXPECT_EQ(principal.routes, std::vector<std::string>{"files"});
     EXPECT_EQ(principal.key_cache.enabled, true);
-    EXPECT_EQ(principal.scopes[0].requests->tokens.rate(), 60U);
-    EXPECT_EQ(principal.scopes[1].requests->tokens.rate(), 600U);
-    EXPECT_EQ(principal.scopes[2].requests->tokens.rate(), 6'000U);
-    EXPECT_EQ(principal.scopes[2].name, "acme");
+    EXPECT_EQ(rpm_of(principal, 0), 60);
+    EXPECT_EQ(rpm_of(principal, 1), 600);
+    EXPECT_EQ(rpm_of(principal, 2), 6'000);
     const Principal& second = directory.principals()[1];
     EXPECT_EQ(second.index, 1U);
-    EXPECT_EQ(second.scopes[0].requests, nullptr);
-    EXPECT_EQ(second.scopes[1].requests, principal.scopes[1].requests) << "one bucket per team";
+    ASSERT_EQ(second.scopes.size(), 2U) << "it has no limit of its own";
+    EXPECT_EQ(second.scopes[0], principal.scopes[1]) << "one scope per team";
 }
 
 TEST(Directory, missing_team_and_org_entries_mean_the_defaults) {
@@ -125,7 +129,7 @@ TEST(Directory, missing_team_and_org_entries_mean_the_defaults) {
         EXPECT_EQ(principal.org, "default");
         EXPECT_EQ(principal.team, principal.index == 0 ? "default" : "unlisted");
         EXPECT_TRUE(principal.team_models.empty());
-        for (const Scope& scope : principal.scopes) EXPECT_EQ(scope.requests, nullptr) << scope.kind;
+        EXPECT_TRUE(principal.scopes.empty()) << principal.key_id;
     }
 }
 
@@ -214,9 +218,9 @@ TEST(Directory, provider_keys_are_recognised_and_not_echoed) {
 }
 
 TEST(Directory, another_pepper_or_directory_on_the_same_thread_does_not_confuse_the_hasher) {
-    Limiter limiter;
+    quota::Engine engine;
     const Directory first = directory_of(config_of({key_of("k_a", "secret-a")}));
-    const Directory second(config_of({key_of("k_b", "secret-b")}), {}, limiter, {9, 9}, kStart);
+    const Directory second(config_of({key_of("k_b", "secret-b")}), {}, engine, {9, 9}, kMoment);
     for (int i = 0; i < 3; ++i) {
         EXPECT_EQ(key_of_principal(first, "secret-a"), "k_a");
         EXPECT_EQ(key_of_principal(second, "secret-b"), "k_b");
@@ -287,29 +291,34 @@ TEST(Directory, stored_key_of_a_deleted_team_is_refused) {
               "key \"k_s\" (the store) belongs to team \"gone\", which the configuration no longer has");
 }
 
-TEST(Directory, failed_construction_leaves_the_buckets_alone) {
-    Limiter limiter;
+TEST(Directory, failed_construction_leaves_the_limits_alone) {
+    quota::Engine engine;
     config::Key key = key_of("k_a", "secret-a");
     key.limits.rpm = 60;
-    const Directory good(config_of({key}), {}, limiter, kPepper, kStart);
+    const Directory good(config_of({key}), {}, engine, kPepper, kMoment);
     key.limits.rpm = 5;
     const config::Config bad = config_of({key, key_of("k_b", "secret-a")});
-    EXPECT_THROW(Directory(bad, {}, limiter, kPepper, kStart), std::invalid_argument);
+    EXPECT_THROW(Directory(bad, {}, engine, kPepper, kMoment), std::invalid_argument);
     key.limits.rpm = 0;
-    EXPECT_NE(refusal_of([&] { (void)Directory(config_of({key}), {}, limiter, kPepper, kStart); }).find("at least 1"),
+    EXPECT_NE(refusal_of([&] { (void)Directory(config_of({key}), {}, engine, kPepper, kMoment); }).find("at least 1"),
               std::string::npos);
-    EXPECT_EQ(good.principals()[0].scopes[0].requests->tokens.rate(), 60U);
+    EXPECT_EQ(quota::Engine::peek(good.principals()[0].scopes, quota::Ask::request_only(), kMoment).tightest[0]->limit,
+              60);
 }
 
 TEST(Directory, reload_keeps_usage_and_applies_new_limits) {
-    Limiter limiter;
+    quota::Engine engine;
     config::Key key = key_of("k_a", "secret-a");
     key.limits.rpm = 60;
-    const Directory before(config_of({key}), {}, limiter, kPepper, kStart);
-    ASSERT_TRUE(limiter.admit(before.principals()[0], kStart).admitted);
+    const Directory before(config_of({key}), {}, engine, kPepper, kMoment);
+    ASSERT_TRUE(
+        quota::Engine::admit({.id = quota::ReservationId("r"), .scopes = before.principals()[0].scopes, .now = kMoment})
+            .reply.admitted);
     key.limits.rpm = 30;
-    const Directory after(config_of({key}), {}, limiter, kPepper, kStart);
-    EXPECT_EQ(limiter.peek(after.principals()[0], kStart).tightest->remaining, 29U);
+    const Directory after(config_of({key}), {}, engine, kPepper, kMoment);
+    const auto left =
+        quota::Engine::peek(after.principals()[0].scopes, quota::Ask::request_only(), kMoment).tightest[0];
+    EXPECT_EQ(quota::view_of(*left, kMoment.wall).remaining, 29);
 }
 
 } // namespace

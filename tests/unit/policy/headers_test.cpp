@@ -53,13 +53,25 @@ TEST(GoDuration, negative_is_zero_and_the_longest_is_finite) {
     EXPECT_TRUE(std::regex_match(go(Duration::max()), std::regex(R"(\d+h\d+m\d+(\.\d+)?s)"))) << go(Duration::max());
 }
 
-LimitView view() {
-    return {.scope_kind = "key", .scope_name = "k_demo", .limit = 60, .remaining = 12, .reset = 6min, .next = 4200ms};
+using quota::Dimension;
+
+const quota::LimitNames kKey{"key", "k_demo", "minute"};
+const quota::LimitNames kTeam{"team", "search", "minute"};
+
+quota::LimitView requests() {
+    return {
+        .names = &kKey, .dimension = Dimension::requests, .limit = 60, .remaining = 12, .reset = 6min, .next = 4200ms};
+}
+
+ToldLimits told(std::initializer_list<quota::LimitView> views) {
+    ToldLimits limits;
+    for (const quota::LimitView& view : views) limits.views[limits.count++] = view;
+    return limits;
 }
 
 TEST(LimitHeaders, scenario_22_all_five_lines_of_the_tightest_scope) {
     std::string out = "x: y\r\n";
-    append_limit_headers(out, view(), 6min);
+    append_limit_headers(out, told({requests()}));
     EXPECT_EQ(out, "x: y\r\n"
                    "x-ratelimit-limit-requests: 60\r\n"
                    "x-ratelimit-remaining-requests: 12\r\n"
@@ -68,29 +80,62 @@ TEST(LimitHeaders, scenario_22_all_five_lines_of_the_tightest_scope) {
                    "ratelimit: \"key-rpm\";r=12;t=5\r\n");
 }
 
-TEST(LimitHeaders, reset_is_the_callers) {
+TEST(LimitHeaders, tokens_have_openais_names_and_a_budget_is_in_whole_dollars) {
     std::string out;
-    append_limit_headers(out, view(), 250ms);
-    EXPECT_NE(out.find("x-ratelimit-reset-requests: 250ms\r\n"), std::string::npos) << out;
+    append_limit_headers(
+        out,
+        told({requests(),
+              {.names = &kTeam, .dimension = Dimension::input_tokens, .limit = 400'000, .remaining = 0, .reset = 1s},
+              {.names = &kTeam,
+               .dimension = Dimension::money,
+               .limit = 2'000'000'000'000,
+               .remaining = 999'999'999,
+               .reset = 86'112s}}));
+    EXPECT_NE(out.find("x-ratelimit-limit-tokens: 400000\r\nx-ratelimit-remaining-tokens: 0\r\n"
+                       "x-ratelimit-reset-tokens: 1s\r\n"),
+              std::string::npos)
+        << out;
+    EXPECT_NE(out.find("ratelimit-policy: \"key-rpm\";q=60;w=60, \"team-input_tpm\";q=400000;w=60, "
+                       "\"team-budget\";q=2000\r\n"
+                       "ratelimit: \"key-rpm\";r=12;t=5, \"team-input_tpm\";r=0;t=0, \"team-budget\";r=0;t=86112\r\n"),
+              std::string::npos)
+        << out;
 }
 
-TEST(LimitHeaders, largest_numbers_are_whole) {
-    LimitView largest = view();
-    largest.scope_kind = "team";
-    largest.limit = largest.remaining = ~std::uint64_t{0};
-    largest.next = Duration::max();
+TEST(LimitHeaders, budget_without_an_end_names_none) {
     std::string out;
-    append_limit_headers(out, largest, Duration::max());
-    EXPECT_NE(out.find("ratelimit-policy: \"team-rpm\";q=18446744073709551615;w=60\r\n"), std::string::npos) << out;
-    EXPECT_NE(out.find("ratelimit: \"team-rpm\";r=18446744073709551615;t=9223372037\r\n"), std::string::npos) << out;
+    append_limit_headers(
+        out, told({{.names = &kTeam, .dimension = Dimension::money, .limit = 1, .reset = Duration::max()}}));
+    EXPECT_EQ(out, "ratelimit-policy: \"team-budget\";q=0\r\nratelimit: \"team-budget\";r=0\r\n");
+}
+
+TEST(LimitHeaders, without_limits_there_is_no_line) {
+    std::string out;
+    append_limit_headers(out, {});
+    EXPECT_EQ(out, "");
 }
 
 TEST(LimitHeaders, enough_room_means_no_reallocation) {
     std::string out;
     out.reserve(512);
     const char* const before = out.data();
-    append_limit_headers(out, view(), 6min);
+    append_limit_headers(out, told({requests()}));
     EXPECT_EQ(out.data(), before);
+}
+
+TEST(ToldLimits, after_a_denial_its_own_limit_is_told) {
+    const auto state = [](const quota::LimitNames& names, quota::Wide used) {
+        return quota::CounterState{.names = &names, .limit = 10, .capacity = 10, .used = used};
+    };
+    quota::AdmitReply reply;
+    reply.tightest[0] = state(kTeam, 9 * 60'000'000'000LL);
+    EXPECT_EQ(told_limits(reply, {}).views[0].names, &kTeam);
+    reply.admitted = false;
+    reply.denial.emplace();
+    reply.denial->state = state(kKey, 0);
+    const ToldLimits limits = told_limits(reply, {});
+    ASSERT_EQ(limits.count, 1U);
+    EXPECT_EQ(limits.views[0].names, &kKey);
 }
 
 } // namespace
