@@ -5,6 +5,7 @@ import time
 import unittest
 
 from common import CHAT, GET_MODELS, KEY, GatewayTest, bearer, chat, chat_message, message, octets, poll, send_until_refused
+from hostile import SLACK
 
 FIXED = [("Authorization", f"Bearer {KEY}"), ("Content-Type", "application/json")]
 SMUGGLED = chat_message(octets(chat("mock-smuggled")))
@@ -58,7 +59,7 @@ class Connections(GatewayTest):
                 poll(lambda: self.gateway.metrics().value("tollgate_listener_connections", listener="api",
                                                           state="active") >= count, "all are open"), True)
             each = (self.gateway.resident_octets() - base) / count
-            self.assertLess(each, 10 * 1024, f"after {len(sent)} octets")
+            self.assertLess(each, 10 * 1024 * SLACK, f"after {len(sent)} octets")
             for connection in idle:
                 connection.close()
             poll(lambda: self.gateway.metrics().value("tollgate_listener_connections", listener="api",

@@ -4,6 +4,7 @@ import pathlib
 import unittest
 
 from common import GatewayTest, octets
+from hostile import SLACK
 
 TOKENS = 300_000
 
@@ -53,7 +54,7 @@ class Volume(GatewayTest):
             self.assertEqual(response.status, 200, response.body[:300])
             cost = (self.peak() - base) / len(body)
             print(f"{len(body)} octets: {cost:.2f} x")
-            self.assertLessEqual(cost, 5)
+            self.assertLessEqual(cost, 5 * SLACK)
             self.assertEqual(self.mock.requests(last=1)[0]["body"], body)
 
 

@@ -50,14 +50,15 @@ class Process:
         self.name = name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tollgate-{name}-"))
         self.log_path = self.folder / "log"
-        with self.log_path.open("wb") as log:
+        self.launch = {"env": {**os.environ, **(env or {})}, "cwd": cwd or self.folder}
+        self.arguments = [str(argument) for argument in arguments]
+        self.start()
+
+    def start(self):
+        """Also after its end: the log goes on."""
+        with self.log_path.open("ab") as log:
             self.child = subprocess.Popen(
-                [str(argument) for argument in arguments],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **(env or {})},
-                cwd=cwd or self.folder,
+                self.arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, **self.launch
             )
 
     def __enter__(self):
@@ -98,8 +99,16 @@ class Process:
         return sum(int(task.read_text().split()[0]) for task in tasks)
 
     def resident_octets(self):
-        pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
+        """Of its own memory; files it has mapped, such as the ledger's segments, are the machine's to take back."""
+        return self._pages(lambda resident, shared: resident - shared)
+
+    def mapped_octets(self):
+        """Of files and shared memory, its own program among them, that are in memory now."""
+        return self._pages(lambda _, shared: shared)
+
+    def _pages(self, which):
+        _, resident, shared, *_ = pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()
+        return which(int(resident), int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
     def await_ready(self, probe, timeout=START_TIMEOUT):
         """Polls `probe` until it returns something true, which is returned."""
