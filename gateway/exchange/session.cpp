@@ -95,34 +95,44 @@ Task<void> refuse(WorkerState& worker, net::Channel& client, Peer& peer, const R
     finish_record(ex);
 }
 
+// How far a connection has come.
+struct Progress {
+    std::uint64_t requests = 0; // begun, with the present one
+    TimePoint opened;
+};
+
+enum class After : std::uint8_t { keep, linger, broken_off };
+
+// An exchange stands in this frame, not in its caller's: a connection between two requests holds none.
+Task<After> serve_one(WorkerState& worker, net::Channel& client, Peer& peer, const http::RequestHead& head,
+                      Progress progress) {
+    Exchange ex(worker, client, peer, head);
+    const config::Listen& listen = ex.snapshot->config.listen;
+    ex.record.client_address = client_address(peer, head, listen.trusted_proxies).text;
+    ex.close_after = progress.requests >= listen.limits.requests || ex.started - progress.opened >= listen.limits.age;
+    if (co_await serve(ex)) co_return After::keep;
+    co_return ex.answer_complete ? After::linger : After::broken_off;
+}
+
 Task<void> serve_requests(WorkerState& worker, net::Channel& client, Peer& peer) {
     ReceivedHead received;
-    const TimePoint opened = Clock::now();
-    for (std::uint64_t count = 1;; ++count) {
+    Progress progress{.opened = Clock::now()};
+    After after = After::keep;
+    while (after == After::keep) {
+        ++progress.requests;
         client.cap_writes(kNever);
         client.stall_after(worker.snapshot->config.listen.limits.write_stall);
-        const HeadEnd end = co_await read_head(client, worker.snapshot->config.listen.limits, count == 1, received);
-        if (end == HeadEnd::closed) {
-            client.close();
-            co_return;
-        }
+        const bool first = progress.requests == 1;
+        const HeadEnd end = co_await read_head(client, worker.snapshot->config.listen.limits, first, received);
+        if (end == HeadEnd::closed) co_return; // who calls closes
         if (end == HeadEnd::refused) {
             co_await refuse(worker, client, peer, received);
             break;
         }
-        Exchange ex(worker, client, peer, received.head);
-        const config::Listen& listen = ex.snapshot->config.listen;
-        ex.record.client_address = client_address(peer, received.head, listen.trusted_proxies).text;
-        ex.close_after = count >= listen.limits.requests || ex.started - opened >= listen.limits.age;
-        if (!co_await serve(ex)) {
-            if (!ex.answer_complete) { // broken off: the client must see that the answer is not whole
-                client.close();
-                co_return;
-            }
-            break;
-        }
+        after = co_await serve_one(worker, client, peer, received.head, progress);
     }
-    co_await linger(client);
+    // What was broken off is closed at once: the client must see that the answer is not whole.
+    if (after != After::broken_off) co_await linger(client);
 }
 
 } // namespace
