@@ -1,5 +1,6 @@
 #include "config/bind.hpp"
 
+#include "config/bind_limits.hpp"
 #include "config/url.hpp"
 #include "gateway/base/text.hpp"
 
@@ -35,13 +36,6 @@ void each(const Value& root, std::string_view dotted, F visit) {
     const Value* const collection = root.find(dotted);
     if (collection == nullptr) return;
     for (const Value& member : collection->members) visit(member);
-}
-
-Limits limits_of(const Value& section) {
-    Limits out;
-    if (const auto* const rpm = section.get<std::uint64_t>("limits.rpm")) out.rpm = *rpm;
-    if (const auto* const burst = section.get<std::uint64_t>("limits.burst")) out.burst = *burst;
-    return out;
 }
 
 CacheOverride cache_of(const Value& section) {
@@ -153,6 +147,7 @@ Provider bind_provider(const Value& section, Sink& sink) {
     take_text(section, "organization", out.organization);
     take_text(section, "project", out.project);
     out.default_for = texts(section, "default_for");
+    take<bool>(section, "stream_usage", out.stream_usage);
     return out;
 }
 
@@ -179,8 +174,17 @@ Model bind_model(const Value& section) {
     take<milliseconds>(section, "timeouts.first_token", out.timeouts.first_token);
     take<milliseconds>(section, "timeouts.idle", out.timeouts.idle);
     take<milliseconds>(section, "timeouts.total", out.timeouts.total);
+    if (const auto* const most = section.get<std::uint64_t>("max_output")) out.max_output = *most;
+    if (const auto* const context = section.get<std::uint64_t>("context")) out.context = *context;
+    out.prices = bind_price_cards(section);
+    out.limits = bind_limits(section);
+    out.budgets = bind_budgets(section);
     out.cache = cache_of(section);
     return out;
+}
+
+Org bind_org(const Value& section) {
+    return {section.name, bind_limits(section), bind_budgets(section), bind_shares(section), section.place.mark};
 }
 
 Team bind_team(const Value& section) {
@@ -189,7 +193,9 @@ Team bind_team(const Value& section) {
     out.mark = section.place.mark;
     take_text(section, "org", out.org);
     out.models = texts(section, "models");
-    out.limits = limits_of(section);
+    out.limits = bind_limits(section);
+    out.budgets = bind_budgets(section);
+    out.per_model = bind_shares(section);
     take_text(section, "contact", out.contact);
     out.cache = cache_of(section);
     return out;
@@ -207,7 +213,9 @@ Key bind_key(const Value& section) {
     std::ranges::transform(out.sha256, out.sha256.begin(), ascii_lower);
     out.models = texts(section, "models");
     out.routes = texts(section, "routes");
-    out.limits = limits_of(section);
+    out.limits = bind_limits(section);
+    out.budgets = bind_budgets(section);
+    out.per_model = bind_shares(section);
     out.cache = cache_of(section);
     if (const auto* const expires = section.get<std::chrono::sys_seconds>("expires")) out.expires = *expires;
     take<bool>(section, "disabled", out.disabled);
@@ -238,13 +246,13 @@ Config bind(const Value& root, Sink& sink) {
     each(root, "providers",
          [&](const Value& section) { out.providers.emplace(section.name, bind_provider(section, sink)); });
     each(root, "models", [&](const Value& section) { out.models.emplace(section.name, bind_model(section)); });
-    each(root, "orgs", [&](const Value& section) {
-        out.orgs.emplace(section.name, Org{section.name, limits_of(section), section.place.mark});
-    });
+    each(root, "orgs", [&](const Value& section) { out.orgs.emplace(section.name, bind_org(section)); });
     each(root, "teams", [&](const Value& section) { out.teams.emplace(section.name, bind_team(section)); });
-    out.orgs.try_emplace("default", Org{"default", {}, {}});
+    if (!out.orgs.contains("default")) out.orgs["default"].name = "default";
     if (!out.teams.contains("default")) out.teams["default"].name = "default";
     each(root, "keys", [&](const Value& section) { out.keys.push_back(bind_key(section)); });
+    out.prices.import = texts(root, "prices.import");
+    take<bool>(root, "prices.shipped", out.prices.shipped);
     bind_cache(root, out.cache);
     take<std::uint64_t>(root, "body.json", out.body.json);
     take<std::uint64_t>(root, "body.multipart", out.body.multipart);

@@ -9,6 +9,7 @@ namespace tollgate::config {
 void check_network(const Value& root, const Config& config, Sink& sink);  // listeners, providers, Redis, files
 void check_models(const Value& root, const Config& config, Sink& sink);   // aliases, upstreams
 void check_identity(const Value& root, const Config& config, Sink& sink); // orgs, teams, keys
+void check_limits(const Value& root, const Config& config, Sink& sink);   // limits, budgets, prices
 void check_sizes(const Value& root, const Config& config, Sink& sink);    // what can never fit
 
 } // namespace tollgate::config

@@ -71,23 +71,6 @@ void check_models_list(const Value& section, const Config& config, Sink& sink) {
     }
 }
 
-struct Parent {
-    std::string what; // "team `search`"
-    const Limits* limits;
-};
-
-void check_limits(const Value& section, const Limits& own, const Parent& parent, Sink& sink) {
-    if (own.burst && !own.rpm) {
-        sink.add(Code::burst_without_rate, section.place_of("limits.burst"),
-                 fmt::format("`{}.limits.burst` has no effect without `rpm`", section.path));
-    }
-    if (parent.limits == nullptr || !own.rpm || !parent.limits->rpm || *own.rpm <= *parent.limits->rpm) return;
-    sink.add(Code::limit_above_parent, section.place_of("limits.rpm"),
-             fmt::format("`{}.limits.rpm` is {}, above the {} of {}", section.path, *own.rpm, *parent.limits->rpm,
-                         parent.what),
-             {{}, "the smaller limit decides, so this one is never reached"});
-}
-
 class KeyChecker {
   public:
     KeyChecker(const Config& config, Sink& sink) : config_(config), sink_(sink) {}
@@ -110,9 +93,6 @@ void KeyChecker::check(const Value& section, const Key& key) {
     check_secret(section, key);
     check_reference(section, "team", config_.teams, Code::unknown_team, sink_);
     check_models_list(section, config_, sink_);
-    const auto team = config_.teams.find(key.team);
-    const Limits* const above = team != config_.teams.end() ? &team->second.limits : nullptr;
-    check_limits(section, key.limits, {fmt::format("team `{}`", quotable(key.team)), above}, sink_);
 }
 
 void KeyChecker::check_id(const Value& section, const Key& key) {
@@ -181,16 +161,9 @@ void check_identity(const Value& root, const Config& config, Sink& sink) {
         const Value* const value = root.find(name);
         return value != nullptr ? std::span<const Value>(value->members) : std::span<const Value>();
     };
-    for (const Value& section : members("orgs")) {
-        check_limits(section, config.orgs.at(section.name).limits, {{}, nullptr}, sink);
-    }
     for (const Value& section : members("teams")) {
-        const Team& team = config.teams.at(section.name);
         check_reference(section, "org", config.orgs, Code::unknown_org, sink);
         check_models_list(section, config, sink);
-        const auto org = config.orgs.find(team.org);
-        const Limits* const above = org != config.orgs.end() ? &org->second.limits : nullptr;
-        check_limits(section, team.limits, {fmt::format("org `{}`", quotable(team.org)), above}, sink);
     }
     KeyChecker checker(config, sink);
     const std::span<const Value> keys = members("keys");

@@ -181,6 +181,12 @@ void check_network(const Value& root, const Config& config, Sink& sink) {
         check_file(root, "listen.tls.client_ca", config.listen.tls->client_ca, sink);
     }
     check_redis(root, config, sink);
+    if (const Value* const files = root.find("prices.import")) {
+        for (const Value& item : files->members) {
+            const auto* const path = std::get_if<std::string>(&item.data);
+            if (path != nullptr) check_file(item, {}, *path, sink);
+        }
+    }
     const Value* const providers = root.find("providers");
     if (providers == nullptr) return;
     for (const Value& section : providers->members) {

@@ -96,6 +96,7 @@ struct Provider {
     std::string ca_file;                  // extra trust anchor; empty: the system's
     std::string organization, project;    // sent as OpenAI-Organization / OpenAI-Project when set
     std::vector<std::string> default_for; // route groups without a model: files, batches, …; "*" = all of them
+    bool stream_usage = false;            // understands stream_options.include_usage: it is asked for in every stream
     Mark mark;
 };
 
@@ -124,23 +125,100 @@ struct CacheOverride {
     std::optional<bool> sampled;
 };
 
+// How a limit binds (design §9, limits-cache §2.3); what it means per dimension is in policy/quota/limits.hpp.
+enum class LimitMode : std::uint8_t { strict, balanced, last_call, soft };
+
+// Added to a limit until an instant, exclusive.
+struct Raise {
+    std::uint64_t by = 0;
+    std::chrono::sys_seconds until;
+};
+
+struct Limit {
+    std::uint64_t amount = 0;             // per minute, or open at once
+    std::optional<std::uint64_t> burst{}; // rates only: bucket size; default: amount
+    LimitMode mode = LimitMode::strict;   // never last_call
+    bool shadow = false;                  // counts what it would have denied, denies nothing
+    std::optional<Raise> raise{};
+    Mark mark{};
+};
+
+struct Limits {
+    std::optional<Limit> rpm{}; // requests per minute
+    std::optional<Limit> tpm{}; // tokens per minute, input and output together
+    std::optional<Limit> input_tpm{};
+    std::optional<Limit> output_tpm{};
+    std::optional<Limit> concurrency{}; // requests in flight
+};
+
+enum class Per : std::uint8_t { hour, day, week, month, quarter, year, rolling, lifetime };
+
+// What happens to a stream that has used up its budget: it may end, or it is ended.
+enum class OnExhausted : std::uint8_t { finish, cut };
+
+struct BudgetRaise {
+    std::int64_t nano = 0; // nano-USD
+    std::chrono::sys_seconds until;
+};
+
+struct Budget {
+    std::int64_t nano = 0; // nano-USD per period
+    Per per = Per::month;
+    std::string timezone = "UTC"; // IANA name, not checked here; hour to year
+    unsigned anchor_day = 1;      // month: its first day, 1 to 31
+    std::chrono::weekday week_start = std::chrono::Monday;
+    std::chrono::seconds window{}; // rolling
+    LimitMode mode = LimitMode::strict;
+    bool shadow = false;
+    OnExhausted on_exhausted = OnExhausted::finish;
+    std::optional<BudgetRaise> raise{};
+    Mark mark{};
+    Mark timezone_mark{}; // of the budget if no zone is written
+};
+
+// What an org, a team or a key may take of one model.
+struct ModelShare {
+    Limits limits{};
+    std::vector<Budget> budgets{};
+    Mark mark{};
+};
+using ModelShares = std::map<std::string, ModelShare>; // by the model's configured name
+
+// pico-USD for one unit, by the name that policy/price gives the class: "cached_input".
+using PriceRates = std::map<std::string, std::int64_t, std::less<>>;
+
+struct PriceTier {
+    std::uint64_t above = 0; // tokens of input, for the whole request
+    PriceRates rates;        // what is absent keeps the price below the tier
+};
+
+// The prices of one model from a day on.
+struct PriceCard {
+    std::optional<std::chrono::sys_seconds> from; // absent: always
+    PriceRates rates;
+    std::vector<PriceTier> tiers;
+    Mark mark;
+};
+
 struct Model {
     std::string name; // may hold `*`
     std::vector<std::string> aliases;
     std::vector<Upstream> upstreams;
     Timeouts timeouts;
     CacheOverride cache;
+    std::optional<std::uint64_t> max_output{}; // tokens of one answer
+    std::optional<std::uint64_t> context{};    // tokens of input and output together
+    std::vector<PriceCard> prices{};           // in the order written; empty: the price lists decide
+    Limits limits{};                           // of all orgs together
+    std::vector<Budget> budgets{};
     Mark mark;
-};
-
-struct Limits {
-    std::optional<std::uint64_t> rpm;
-    std::optional<std::uint64_t> burst; // bucket size; default: rpm
 };
 
 struct Org {
     std::string name;
     Limits limits;
+    std::vector<Budget> budgets{};
+    ModelShares per_model{};
     Mark mark;
 };
 
@@ -149,6 +227,8 @@ struct Team {
     std::string org = "default";
     std::vector<std::string> models; // allow-list, wildcards; empty: all
     Limits limits;
+    std::vector<Budget> budgets{};
+    ModelShares per_model{};
     std::string contact;
     CacheOverride cache;
     Mark mark;
@@ -163,6 +243,8 @@ struct Key {
     std::vector<std::string> models;
     std::vector<std::string> routes; // granted stateful route groups
     Limits limits;
+    std::vector<Budget> budgets{};
+    ModelShares per_model{};
     CacheOverride cache;
     std::optional<std::chrono::sys_seconds> expires;
     bool disabled = false;
@@ -195,6 +277,12 @@ struct AccessLog {
     std::string path = "stdout"; // stdout, stderr, off, or a file
 };
 
+// Where prices come from that no model's own `price` says.
+struct Prices {
+    std::vector<std::string> import; // files in the format of model_prices_and_context_window.json; a later one wins
+    bool shipped = true;             // the list prices that are built in, after the imported ones
+};
+
 struct Config {
     std::string file; // path it was loaded from
     std::string hash; // first 12 hex digits of SHA-256 of the text
@@ -207,6 +295,7 @@ struct Config {
     std::map<std::string, Org> orgs;
     std::map<std::string, Team> teams;
     std::vector<Key> keys;
+    Prices prices;
     Cache cache;
     Body body;
     Overload overload;

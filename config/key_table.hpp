@@ -24,6 +24,7 @@ enum class Type : std::uint8_t {
     endpoint,
     secret,
     date,
+    money, // US dollars: quoted or not, the decimal text counts
 };
 [[nodiscard]] std::string_view to_string(Type type) noexcept;
 
@@ -32,10 +33,13 @@ struct Row {
     Type type = Type::text;
     std::string_view standard;   // the default as one would write it; empty: none
     std::string_view constraint; // by type: numbers "min..max" or "word|min..max"; choice "a|b"; text and named: a
-                                 // rule's name; list "nonempty"
+                                 // rule's name; list "nonempty"; section: the shape whose keys it has, "@rate"; money
+                                 // "usd|min..max", "million" (USD for a million tokens) or "each" (USD for one)
     std::string_view description;
     bool required = false;    // for lists and named maps: and not empty
     std::string_view later{}; // choice: words of a later version, "*" = every other word
+    // Section: the key that a lone scalar stands for. List: "item" if a lone map stands for a list of one.
+    std::string_view short_form{};
 };
 
 // What text or names may hold. `letters` is the inside of a regular expression's [], empty: anything printable.
@@ -60,6 +64,10 @@ struct LaterKey {
 [[nodiscard]] const Row* find_row(std::string_view path) noexcept;
 // Rows one level below `path` (the empty path: top level), in table order.
 [[nodiscard]] std::vector<const Row*> children(std::string_view path);
+// Sections that stand in several places, written once under a name of their own: "@rate".
+[[nodiscard]] std::vector<const Row*> shapes();
+// The path under which the keys of a section stand: its shape's, or its own.
+[[nodiscard]] std::string_view inside(const Row& row) noexcept;
 // Last segment of a pattern path: "weight".
 [[nodiscard]] std::string_view leaf(std::string_view path) noexcept;
 // The row for a key of a later version at this pattern path, or null.

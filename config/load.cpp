@@ -27,6 +27,7 @@ std::optional<Config> build(std::string_view text, const Environment& environmen
     check_network(root, config, sink);
     check_models(root, config, sink);
     check_identity(root, config, sink);
+    check_limits(root, config, sink);
     check_sizes(root, config, sink);
     return config;
 }

@@ -26,6 +26,7 @@ written.
 | duration | `30ms`, `5s`, `10m`, `1h`, `7d` |
 | size | `1KiB`, `256MiB`, `1GiB`, or plain octets |
 | address:port | a literal address: `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` for every interface |
+| dollars | `2000`, `0.15`, `"0.15"`: the decimal digits count, no binary fraction is ever between |
 | date | UTC: `2027-01-31` (its first second) or `2027-01-31T12:00:00Z` |
 | secret | text that is never shown again: not in messages, logs or `config show` |
 
@@ -45,9 +46,9 @@ std::string cell(std::string_view text) {
     return out;
 }
 
-// "models.<name>.upstreams[].weight".
+// "models.<name>.upstreams[].weight"; the keys of a shape are shown without its name.
 std::string shown_path(std::string_view path) {
-    std::string out(path);
+    std::string out(path.starts_with('@') ? path.substr(path.find('.') + 1) : path);
     for (std::size_t at = out.find('*'); at != std::string::npos; at = out.find('*', at)) {
         out.replace(at, 1, "<name>");
         at += 6;
@@ -72,6 +73,11 @@ std::string allowed(const Row& row) {
             range.low == range.high ? std::string(range.low) : fmt::format("{} to {}", range.low, range.high);
         return range.word ? fmt::format("`{}`, {}", *range.word, span) : span;
     }
+    case Type::money: {
+        const std::string_view unit = words(row.constraint).front();
+        if (unit == "usd") return fmt::format("{} to {}", bounds(row).low, bounds(row).high);
+        return unit == "million" ? "for a million tokens" : "for one";
+    }
     case Type::text: return std::string(find_rule(row.constraint).want);
     case Type::named: return "names: " + std::string(find_rule(row.constraint).want);
     case Type::list: return row.required || row.constraint == "nonempty" ? "not empty" : "";
@@ -84,23 +90,45 @@ std::string allowed(const Row& row) {
     return {};
 }
 
+// "whole number or [rate](#rate)".
+std::string shown_type(const Row& row) {
+    if (row.type == Type::list && !row.short_form.empty()) return "map or list of maps";
+    if (row.type != Type::section || !row.constraint.starts_with('@')) return std::string(to_string(row.type));
+    const std::string_view shape = row.constraint.substr(1);
+    const std::string link = fmt::format("[{0}](#{0})", shape);
+    if (row.short_form.empty()) return link;
+    const Row* const brief = find_row(fmt::format("{}.{}", row.constraint, row.short_form));
+    return fmt::format("{} or {}", to_string(brief->type), link);
+}
+
 void append_row(std::string& out, const Row& row) {
     std::string standard = row.standard.empty() ? "" : fmt::format("`{}`", row.standard);
     if (row.required) standard = "required";
-    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} | {} |\n", shown_path(row.path), to_string(row.type),
+    fmt::format_to(std::back_inserter(out), "| `{}` | {} | {} | {} | {} |\n", shown_path(row.path), shown_type(row),
                    standard, cell(allowed(row)), cell(row.description));
+}
+
+constexpr std::string_view kTableHead = "| Key | Type | Default | Allowed | Meaning |\n|---|---|---|---|---|\n";
+
+void append_below(std::string& out, std::string_view top) {
+    for (const Row& row : all_rows()) {
+        const bool longer = row.path.starts_with(top) && row.path.size() > top.size();
+        if (longer && (row.path[top.size()] == '.' || row.path[top.size()] == '[')) append_row(out, row);
+    }
 }
 
 void append_keys(std::string& out) {
     for (const Row* const top : children("")) {
         fmt::format_to(std::back_inserter(out), "\n## {}\n\n", top->path);
-        out += "| Key | Type | Default | Allowed | Meaning |\n|---|---|---|---|---|\n";
-        for (const Row& row : all_rows()) {
-            const std::string_view path = row.path;
-            const bool below = path.starts_with(top->path) && path.size() > top->path.size() &&
-                               (path[top->path.size()] == '.' || path[top->path.size()] == '[');
-            if (path == top->path || below) append_row(out, row);
-        }
+        out += kTableHead;
+        append_row(out, *top);
+        append_below(out, top->path);
+    }
+    out += "\n## Parts that stand in several places\n";
+    for (const Row* const shape : shapes()) {
+        fmt::format_to(std::back_inserter(out), "\n### {}\n\n{}\n\n{}", shape->path.substr(1), shape->description,
+                       kTableHead);
+        append_below(out, shape->path);
     }
 }
 

@@ -70,6 +70,9 @@ class SchemaWriter {
   private:
     void value(const Row& row);
     void section(const Row& row);
+    void shape_reference(std::string_view shape);
+    void short_section(const Row& row);
+    void short_list(const Row& row);
     void named(const Row& row);
     void list(const Row& row);
     void scalar(const Row& row);
@@ -171,6 +174,22 @@ void SchemaWriter::scalar(const Row& row) {
         json_.member("type", "string");
         json_.raw_member("minLength", "1");
         return;
+    case Type::money:
+        json_.name("anyOf");
+        json_.open('[');
+        json_.item();
+        json_.open('{');
+        json_.member("type", "number");
+        json_.raw_member("minimum", "0");
+        json_.close('}');
+        json_.item();
+        json_.open('{');
+        json_.member("type", "string");
+        json_.member("pattern", "^[0-9]+(\\.[0-9]+)?$");
+        json_.close('}');
+        reference();
+        json_.close(']');
+        return;
     case Type::date: return any_of_pattern("^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$");
     case Type::section:
     case Type::named:
@@ -237,9 +256,44 @@ void SchemaWriter::map_type(const Row& row) {
     }
 }
 
+void SchemaWriter::shape_reference(std::string_view shape) {
+    json_.member("$ref", fmt::format("#/$defs/{}", shape.substr(1)));
+}
+
 void SchemaWriter::section(const Row& row) {
+    if (row.constraint.starts_with('@')) return shape_reference(row.constraint);
     map_type(row);
     properties(row.path);
+}
+
+// A scalar, or the map whose most important key it is.
+void SchemaWriter::short_section(const Row& row) {
+    json_.name("oneOf");
+    json_.open('[');
+    json_.item();
+    json_.open('{');
+    scalar(*find_row(fmt::format("{}.{}", inside(row), row.short_form)));
+    json_.close('}');
+    json_.item();
+    json_.open('{');
+    section(row);
+    json_.close('}');
+    json_.close(']');
+}
+
+// A list, or its only item without brackets.
+void SchemaWriter::short_list(const Row& row) {
+    json_.name("oneOf");
+    json_.open('[');
+    json_.item();
+    json_.open('{');
+    list(row);
+    json_.close('}');
+    json_.item();
+    json_.open('{');
+    section(*find_row(std::string(row.path) + "[]"));
+    json_.close('}');
+    json_.close(']');
 }
 
 void SchemaWriter::named(const Row& row) {
@@ -268,7 +322,9 @@ void SchemaWriter::list(const Row& row) {
 void SchemaWriter::value(const Row& row) {
     json_.open('{');
     json_.member("description", row.description);
-    if (row.type == Type::section) {
+    if (!row.short_form.empty()) {
+        row.type == Type::list ? short_list(row) : short_section(row);
+    } else if (row.type == Type::section) {
         section(row);
     } else if (row.type == Type::named) {
         named(row);
@@ -293,6 +349,10 @@ std::string SchemaWriter::run() {
     json_.member("type", "string");
     json_.member("pattern", "\\$\\{(env|file):[^}]+\\}");
     json_.close('}');
+    for (const Row* const shape : shapes()) {
+        json_.name(shape->path.substr(1));
+        value(*shape);
+    }
     json_.close('}');
     json_.member("type", "object");
     properties("");

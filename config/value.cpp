@@ -1,6 +1,8 @@
 #include "config/value.hpp"
 
 #include "config/expand.hpp"
+#include "config/money.hpp"
+#include "config/value_text.hpp"
 #include "config/values.hpp"
 
 #include <algorithm>
@@ -12,55 +14,18 @@ namespace {
 // The row of the document itself, which the table does not hold because it has no name.
 constexpr Row kRoot{"", Type::section, "", "", ""};
 
-std::string describe(const Node& node) {
-    switch (node.kind) {
-    case Node::Kind::null: return "nothing";
-    case Node::Kind::list: return "a list";
-    case Node::Kind::map: return "a map";
-    case Node::Kind::scalar: break;
-    }
-    if (node.quoted) return "quoted text";
-    switch (shape_of(node.text)) {
-    case Shape::number: return "a number";
-    case Shape::boolean: return "true or false";
-    case Shape::null: return "nothing";
-    case Shape::text: break;
-    }
-    return "text";
-}
-
-// "want …" of a row.
-std::string wanted(const Row& row) {
-    const Bounds range = bounds(row);
-    switch (row.type) {
-    case Type::section: return "a map";
-    case Type::named: return "a map of names";
-    case Type::list: return "a list";
-    case Type::boolean: return "true or false";
-    case Type::integer: {
-        const std::string digits = range.low == range.high
-                                       ? std::string(range.low)
-                                       : fmt::format("a whole number from {} to {}", range.low, range.high);
-        return range.word ? fmt::format("`{}` or {}", *range.word, digits) : digits;
-    }
-    case Type::duration: return fmt::format("a duration from {} to {}", range.low, range.high);
-    case Type::size: return fmt::format("a size from {} to {}", range.low, range.high);
-    case Type::text: return std::string(find_rule(row.constraint).want);
-    case Type::choice: {
-        const auto allowed = words(row.constraint);
-        return (allowed.size() == 1 ? "" : "one of ") + join(allowed);
-    }
-    case Type::endpoint: return "a literal address and port such as 127.0.0.1:8080 or [::1]:8080";
-    case Type::secret: return "text";
-    case Type::date: return "a UTC date or date-time";
-    }
-    return {};
-}
-
 std::vector<std::string_view> leaves(const std::vector<const Row*>& rows) {
     std::vector<std::string_view> out;
     for (const Row* const row : rows) out.push_back(leaf(row->path));
     return out;
+}
+
+// A section written as the scalar that matters most in it, or a list as its only item. Nothing at all is a forgotten
+// scalar there, not an empty section.
+bool is_short(const Node& node, const Row& row) noexcept {
+    if (row.short_form.empty()) return false;
+    if (row.type == Type::list) return node.kind == Node::Kind::map;
+    return node.kind == Node::Kind::scalar || node.kind == Node::Kind::null;
 }
 
 class Validator {
@@ -72,9 +37,12 @@ class Validator {
   private:
     void section(const Node& node, Value& value);
     void section_member(const Member& member, const std::vector<const Row*>& rows, Value& value);
-    void unknown_key(const Member& member, const std::vector<const Row*>& rows, const Value& value);
+    void unknown_key(const Member& member, const std::vector<const Row*>& rows, Value& value);
     void named(const Node& node, Value& value);
     void list(const Node& node, Value& value);
+    void short_section(const Node& node, Value& value);
+    void short_list(const Node& node, Value& value);
+    void money(const std::string& text, Value& value, const std::string& shown);
     void repeated_items(const Value& list_value);
     void scalar(const Node& node, Value& value);
     void convert(const Node& node, const std::string& text, Value& value, const std::string& shown);
@@ -103,8 +71,11 @@ void Validator::wrong_type(const Node& node, const Value& value, std::string hel
 
 void Validator::walk(const Node& node, Value& value) {
     const Type type = value.row->type;
-    const bool container = type == Type::section || type == Type::named || type == Type::list;
-    if (!container) return scalar(node, value);
+    if (!is_container(type)) return scalar(node, value);
+    if (is_short(node, *value.row)) {
+        value.valid = true;
+        return type == Type::section ? short_section(node, value) : short_list(node, value);
+    }
     const Node::Kind wants = type == Type::list ? Node::Kind::list : Node::Kind::map;
     // A section whose keys are all commented out is an empty one.
     if (node.kind != wants && node.kind != Node::Kind::null) {
@@ -122,7 +93,7 @@ void Validator::walk(const Node& node, Value& value) {
 }
 
 void Validator::section(const Node& node, Value& value) {
-    const std::vector<const Row*> rows = children(value.row->path);
+    const std::vector<const Row*> rows = children(inside(*value.row));
     for (const Member& member : node.members) section_member(member, rows, value);
     const std::vector<std::string_view> names = leaves(rows);
     for (const Row* const row : rows) {
@@ -146,28 +117,16 @@ void Validator::section_member(const Member& member, const std::vector<const Row
     below.row = *row;
     below.name = member.name;
     below.path = value.path.empty() ? member.name : value.path + "." + member.name;
-    const Type type = (*row)->type;
-    const bool named_place = type == Type::section || type == Type::named || type == Type::list;
-    below.place = named_place ? member.place : member.value->place;
+    const bool short_scalar = (*row)->type == Type::section && is_short(*member.value, **row);
+    below.place = is_container((*row)->type) && !short_scalar ? member.place : member.value->place;
     walk(*member.value, below);
 }
 
-// "`rpm` belongs under `limits`" for a key that another section just below, or any section, knows.
-std::string belongs(std::string_view name, std::string_view here) {
-    const std::string below = here.empty() ? std::string() : std::string(here) + ".";
-    const Row* anywhere = nullptr;
-    for (const Row& row : all_rows()) {
-        if (leaf(row.path) != name || row.path.ends_with("[]") || row.path.ends_with('*')) continue;
-        if (row.path.starts_with(below)) return fmt::format("it belongs in `{}`", row.path);
-        anywhere = &row;
-    }
-    return anywhere != nullptr ? fmt::format("there is `{}`", anywhere->path) : std::string();
-}
-
-void Validator::unknown_key(const Member& member, const std::vector<const Row*>& rows, const Value& value) {
+void Validator::unknown_key(const Member& member, const std::vector<const Row*>& rows, Value& value) {
+    value.complete = false;
     const std::string where = value.path.empty() ? member.name : value.path + "." + member.name;
     const std::string pattern =
-        value.row->path.empty() ? member.name : fmt::format("{}.{}", value.row->path, member.name);
+        value.row->path.empty() ? member.name : fmt::format("{}.{}", inside(*value.row), member.name);
     if (const LaterKey* const later = find_later(pattern)) {
         sink_.add(Code::not_enforced, member.place,
                   fmt::format("`{}` is not enforced by this version", quotable(where)),
@@ -177,7 +136,7 @@ void Validator::unknown_key(const Member& member, const std::vector<const Row*>&
     }
     const std::vector<std::string_view> allowed = leaves(rows);
     std::string label = did_you_mean(member.name, allowed);
-    if (label.empty()) label = belongs(member.name, value.row->path);
+    if (label.empty()) label = belongs(member.name, *value.row);
     const std::string in = value.path.empty() ? "at the top level" : fmt::format("in `{}`", value.path);
     sink_.add(Code::unknown_key, member.place, fmt::format("unknown key `{}` {}", quotable(member.name), in),
               {std::move(label), "allowed keys: " + join(allowed)});
@@ -212,6 +171,24 @@ void Validator::list(const Node& node, Value& value) {
     if (row->type == Type::choice || row->type == Type::text) repeated_items(value);
 }
 
+// Messages name the place as it is written, so the part that is left out is not in their path.
+void Validator::short_section(const Node& node, Value& value) {
+    Value& below = value.members.emplace_back();
+    below.row = find_row(short_path(*value.row));
+    below.name = value.row->short_form;
+    below.path = value.path;
+    below.place = value.place;
+    walk(node, below);
+}
+
+void Validator::short_list(const Node& node, Value& value) {
+    Value& below = value.members.emplace_back();
+    below.row = find_row(std::string(value.row->path) + "[]");
+    below.path = value.path;
+    below.place = value.place;
+    walk(node, below);
+}
+
 void Validator::repeated_items(const Value& list_value) {
     std::vector<std::string_view> seen;
     for (const Value& item : list_value.members) {
@@ -241,6 +218,7 @@ void Validator::scalar(const Node& node, Value& value) {
         const Shape shape = node.quoted ? Shape::text : shape_of(node.text);
         const bool textual = type == Type::text || type == Type::secret || type == Type::choice;
         if (textual && shape != Shape::text) return wrong_type(node, value, "put it in quotes");
+        if (type == Type::money && shape != Shape::text && shape != Shape::number) return wrong_type(node, value, {});
         const bool bare = type == Type::boolean || type == Type::integer;
         if (bare && node.quoted) return wrong_type(node, value, "remove the quotes");
     }
@@ -261,6 +239,7 @@ void Validator::convert(const Node& node, const std::string& text, Value& value,
     case Type::duration: return number(text, parse_duration, Code::bad_duration, value, shown);
     case Type::size: return number(text, parse_size, Code::bad_size, value, shown);
     case Type::choice: return choice(text, value, shown);
+    case Type::money: return money(text, value, shown);
     case Type::text: return plain_text(text, value, shown);
     case Type::secret:
         if (text.empty()) {
@@ -325,6 +304,20 @@ void Validator::choice(const std::string& text, Value& value, const std::string&
         return;
     }
     refuse(Code::bad_choice, value, shown, {std::move(label), {}});
+}
+
+void Validator::money(const std::string& text, Value& value, const std::string& shown) {
+    const std::string_view unit = words(value.row->constraint).front();
+    const auto parsed = unit == "million" ? parse_usd_per_million(text)
+                        : unit == "each"  ? parse_usd_each(text)
+                                          : parse_usd(text);
+    if (!parsed) return refuse(Code::bad_money, value, shown, {parsed.error(), {}});
+    const Bounds range = bounds(*value.row);
+    if (!range.high.empty() && *parsed > parse_usd(range.high).value_or(*parsed)) {
+        return refuse(Code::out_of_range, value, shown);
+    }
+    value.data = *parsed;
+    value.valid = true;
 }
 
 void Validator::plain_text(const std::string& text, Value& value, const std::string& shown) {

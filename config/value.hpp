@@ -18,10 +18,11 @@ struct Value {
     const Row* row = nullptr; // of the key table
     std::string path;         // as it is in this file: "models.gpt-4o.upstreams[0].weight"
     std::string name;         // as a member of a map
-    Place place;              // of the value; of the name for sections and named maps
+    Place place;              // of the value; of the name for sections, named maps and lists
     bool valid = false;       // converted without an error; members may still be invalid
-    std::variant<std::monostate, bool, std::uint64_t, std::chrono::milliseconds, std::chrono::sys_seconds, std::string,
-                 Secret, Endpoint>
+    bool complete = true;     // section: no key of it is unknown
+    std::variant<std::monostate, bool, std::uint64_t, std::int64_t, std::chrono::milliseconds, std::chrono::sys_seconds,
+                 std::string, Secret, Endpoint>
         data;
     std::vector<Value> members; // of sections, named maps and lists; what is unknown is left out
 

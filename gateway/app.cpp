@@ -5,6 +5,7 @@
 #include "gateway/exchange/ops_server.hpp"
 #include "gateway/exchange/worker.hpp"
 #include "gateway/first_key.hpp"
+#include "gateway/open_ledger.hpp"
 #include "gateway/process/confine.hpp"
 #include "gateway/process/harden.hpp"
 #include "gateway/process/notify.hpp"
@@ -42,6 +43,8 @@ config::Config capped(config::Config config, const net::DescriptorBudget& descri
 
 // What runs when drain.timeout is over, or a second signal came, may take so long to tell its client (F76).
 constexpr auto kLastWords = std::chrono::seconds(1);
+
+constexpr auto kReapPeriod = std::chrono::seconds(5);
 
 // A look-up that a name server answers ends within it.
 constexpr auto kLookUpPatience = std::chrono::milliseconds(100);
@@ -96,7 +99,7 @@ class Main {
          const net::DescriptorBudget& descriptors)
         : running_(config), started_(std::move(config)), stored_(std::move(stored)), shared_(shared),
           descriptors_(descriptors), ops_(io_, shared), signals_(io_, SIGTERM, SIGINT),
-          reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_), watch_timer_(io_) {}
+          reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_), watch_timer_(io_), reap_timer_(io_) {}
 
     std::expected<void, std::string> start() {
         auto compiled = compile(capped(running_, descriptors_), stored_, shared_);
@@ -124,6 +127,7 @@ class Main {
         await_stop();
         await_reload();
         watch_loops();
+        reap();
         io_.run();
         for (auto& worker : workers_) worker->join();
         return shared_.resolver.stop(kLookUpPatience); // its threads post to the workers' contexts, which go next
@@ -182,6 +186,19 @@ class Main {
     [[nodiscard]] std::string status() const {
         return fmt::format("Serving {} with {} workers, configuration {}",
                            url(started_.listen.api, started_.listen.tls.has_value()), workers_.size(), running_.hash);
+    }
+
+    // Reservations that nobody settles any more are charged and freed.
+    void reap() {
+        reap_timer_.expires_after(kReapPeriod);
+        reap_timer_.async_wait([this](boost::system::error_code error) {
+            if (error || finished_) return;
+            const auto reaped = shared_.quota.reap({Clock::now(), WallClock::now()});
+            if (!reaped.ids.empty())
+                log::error("reservations that nobody settled were charged",
+                           {{"count", std::to_string(reaped.ids.size())}});
+            reap();
+        });
     }
 
     // Every loop, this one by getting here: a bare timer would stay green over stuck workers.
@@ -304,6 +321,7 @@ class Main {
         reload_signals_.cancel(ignored);
         drain_timer_.cancel();
         watch_timer_.cancel();
+        reap_timer_.cancel();
     }
 
     asio::io_context io_{1};
@@ -318,6 +336,7 @@ class Main {
     asio::signal_set reload_signals_;
     net::SteadyTimer drain_timer_;
     net::SteadyTimer watch_timer_;
+    net::SteadyTimer reap_timer_;
     const process::ManagerEnvironment manager_ = process::read_manager_environment();
     const std::optional<std::chrono::microseconds> watchdog_ = process::watchdog_interval(manager_, ::getpid());
     process::Notifier notifier_{manager_.socket};
@@ -337,12 +356,15 @@ int run_gateway(config::Config config) {
     if (!store) return refuse(store.error());
     auto stored = stored_or_first_key(config, **store);
     if (!stored) return refuse(stored.error());
+    auto ledger = open_ledger(config.store_path);
+    if (!ledger) return refuse(ledger.error());
     try {
         metrics::Registry registry;
         metrics::LogSink access_log(config.access_log.path);
         exchange::ObjectStore objects(**store);
         exchange::Shared shared(config, derive((*store)->master()), objects, access_log, registry, descriptors);
         shared.pseudonym = make_pseudonym();
+        shared.ledger = ledger->get();
         register_sources(shared);
         Main main(std::move(config), std::move(*stored), shared, descriptors);
         if (auto started = main.start(); !started) {
@@ -354,6 +376,7 @@ int run_gateway(config::Config config) {
             // Nothing is left to do for which that thread is needed: what was logged is written, then the process ends
             // around it, without the destructors that would have to wait.
             access_log.close();
+            (*ledger)->stop();
             log::info("stopped");
             std::_Exit(0);
         }

@@ -3,7 +3,11 @@
 #include "config/load.hpp"
 #include "config/schema.hpp"
 #include "gateway/app.hpp"
+#include "gateway/cli_ledger.hpp"
+#include "gateway/cli_usage.hpp"
 #include "gateway/process/health.hpp"
+#include "policy/price/book.hpp"
+#include "policy/scope_specs.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -11,11 +15,10 @@
 #include <cstdio>
 #include <fstream>
 #include <iterator>
+#include <stdexcept>
 
 namespace tollgate {
 namespace {
-
-constexpr const char* kDefaultFile = "tollgate.yaml";
 
 std::string read_text(const std::string& file) {
     std::ifstream in(file, std::ios::binary);
@@ -34,9 +37,24 @@ int run(const std::string& file) {
     return config ? run_gateway(std::move(*config)) : 1;
 }
 
+// What a start would refuse beyond the configuration's own checks; empty: nothing.
+std::string problem_of(const config::Config& config) {
+    try {
+        policy::check_scopes(config);
+    } catch (const std::invalid_argument& error) {
+        return error.what();
+    }
+    const auto book = policy::PriceBook::build(config);
+    return book ? std::string() : book.error();
+}
+
 int check(const std::string& file) {
     const auto config = load(file);
     if (!config) return 1;
+    if (const std::string problem = problem_of(*config); !problem.empty()) {
+        std::fprintf(stderr, "error: %s\n", problem.c_str());
+        return 1;
+    }
     std::printf("%s is valid: %zu providers, %zu models, %zu keys\n", file.c_str(), config->providers.size(),
                 config->models.size(), config->keys.size());
     return 0;
@@ -60,7 +78,7 @@ int run_command_line(int argc, char** argv) {
     CLI::App app("Tollgate: one front door for an organization's AI model traffic.");
     app.footer("Examples:\n  tollgate run -c tollgate.yaml\n  tollgate config check tollgate.yaml");
     app.require_subcommand(1);
-    std::string file = kDefaultFile;
+    std::string file = cli::kDefaultFile;
     int code = 0;
 
     auto* const run_command = app.add_subcommand("run", "Serve until SIGTERM");
@@ -83,6 +101,8 @@ int run_command_line(int argc, char** argv) {
     auto* const health_command = app.add_subcommand("health", "Ask a running gateway; exit 0 if it says 200");
     health_command->add_option("--url", page, "Health page")->capture_default_str();
     health_command->callback([&] { code = health(page); });
+    cli::add_usage_command(app, code);
+    cli::add_ledger_commands(app, code);
     app.add_subcommand("version", "Print the version")->callback([&] {
         code = print("tollgate " TOLLGATE_VERSION "\n");
     });

@@ -1,5 +1,8 @@
 #include "gateway/reload.hpp"
 
+#include "gateway/base/log.hpp"
+#include "gateway/open_ledger.hpp"
+
 #include "gateway/api/route.hpp"
 #include "metrics/families.hpp"
 
@@ -58,11 +61,16 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
         out.tls = std::move(*context);
     }
     try {
-        policy::Directory directory(config, stored, shared.quota, shared.keys.pepper,
-                                    {Clock::now(), WallClock::now()});
+        policy::Directory directory(config, stored, shared.quota, shared.keys.pepper, {Clock::now(), WallClock::now()});
+        auto prices = policy::PriceBook::build(config);
+        if (!prices) return std::unexpected(prices.error());
+        for (const std::string& problem : prices->problems()) log::warning("a price list", {{"problem", problem}});
+        const policy::quota::Moment now{Clock::now(), WallClock::now()};
+        if (auto ok = restore_budgets(directory, shared.quota, shared.ledger->path(), now); !ok)
+            return std::unexpected(ok.error());
         auto vocabulary = vocabulary_of(**catalog, directory);
-        out.snapshot = std::make_shared<const exchange::Snapshot>(
-            exchange::Snapshot{std::move(config), std::move(*catalog), std::move(directory), std::move(vocabulary)});
+        out.snapshot = std::make_shared<const exchange::Snapshot>(exchange::Snapshot{
+            std::move(config), std::move(*catalog), std::move(directory), std::move(vocabulary), std::move(*prices)});
     } catch (const std::exception& failure) {
         return std::unexpected(failure.what());
     }

@@ -218,6 +218,7 @@ void append_operation(Members& line, const RequestRecord& record) {
     if (record.input_tokens) line.integer("gen_ai.usage.input_tokens", *record.input_tokens);
     if (record.output_tokens) line.integer("gen_ai.usage.output_tokens", *record.output_tokens);
     if (record.cached_tokens) line.integer("gen_ai.usage.cache_read.input_tokens", *record.cached_tokens);
+    if (!record.usage_source.empty()) line.word("tollgate.usage_source", record.usage_source);
     if (record.cache != CacheResult::none) line.word("tollgate.cache", to_string(record.cache));
     line.text("tollgate.cache_reason", record.cache_reason);
     line.word("tollgate.outcome", to_string(record.outcome));

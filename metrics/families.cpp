@@ -70,7 +70,11 @@ constexpr std::array kRows{
     octets(Family::response_body_bytes, "tollgate_response_body_bytes", {"operation"}, "Response body size."),
 
     counter(Family::tokens_total, "tollgate_tokens_total", {"model", "provider", "type"},
-            "Tokens reported by providers; type is input or output, which are disjoint."),
+            "Tokens of answered operations; type is input or output, which are disjoint."),
+    counter(Family::usage_records_total, "tollgate_usage_records_total", {"source", "stream"},
+            "Where token counts came from: source is upstream, estimated or none."),
+    counter(Family::usage_rejected_total, "tollgate_usage_rejected_total", {"provider"},
+            "Answers whose provider told figures that cannot be: negative, no whole number, or absurd."),
     counter(Family::team_requests_total, "tollgate_team_requests_total", {"team", "model", "outcome"},
             "Finished operations by team; outcome is success, rejected or error."),
     counter(

@@ -26,6 +26,8 @@ enum class Family : std::uint16_t {
     response_body_bytes,
     // Tokens, teams, keys.
     tokens_total,
+    usage_records_total,
+    usage_rejected_total,
     team_requests_total,
     key_requests_total,
     key_info,

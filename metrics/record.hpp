@@ -65,7 +65,9 @@ struct RequestRecord {
     std::array<AttemptRecord, kMaxAttempts> attempts{};
     std::size_t attempt_count = 0;
     std::uint64_t bytes_in = 0, bytes_out = 0;                               // bodies
-    std::optional<std::uint64_t> input_tokens, output_tokens, cached_tokens; // as the provider reported
+    std::optional<std::uint64_t> input_tokens, output_tokens, cached_tokens; // reported, else estimated
+    std::string_view usage_source; // where the tokens come from: upstream, estimated, none; empty: nothing was used
+    bool usage_refused = false;    // the provider told figures that cannot be
     std::string_view config_hash;
 };
 

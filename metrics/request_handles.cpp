@@ -50,6 +50,7 @@ void RequestHandles::use(std::shared_ptr<const Vocabulary> vocabulary) {
     errors_.clear();
     retries_.clear();
     interruptions_.clear();
+    refused_usage_.clear();
     pairs_.clear();
     teams_.clear();
     keys_.assign(vocabulary_->keys.size(), ViewCounters{});
@@ -222,6 +223,16 @@ Counter RequestHandles::interruption(std::uint32_t upstream, std::string_view si
 
 Counter RequestHandles::bypass(std::string_view reason) {
     return cached(bypass_, words_.id(reason), [&] { return registry_.counter(Family::cache_bypass_total, {reason}); });
+}
+
+Counter RequestHandles::usage(std::string_view source, bool stream) {
+    return cached(usage_, pack(words_.id(source), stream ? 1 : 0, 0, 0),
+                  [&] { return registry_.counter(Family::usage_records_total, {source, to_label(stream)}); });
+}
+
+Counter RequestHandles::refused_usage(std::uint32_t upstream) {
+    return cached(refused_usage_, upstream,
+                  [&] { return registry_.counter(Family::usage_rejected_total, {upstream_name(upstream)}); });
 }
 
 Counter RequestHandles::limit(std::string_view scope, std::string_view name) {

@@ -59,6 +59,8 @@ class RequestHandles {
     [[nodiscard]] Counter retry(const AttemptRecord& failed, std::uint32_t upstream);
     [[nodiscard]] Counter interruption(std::uint32_t upstream, std::string_view side, std::string_view reason);
     [[nodiscard]] Counter bypass(std::string_view reason);
+    [[nodiscard]] Counter usage(std::string_view source, bool stream);
+    [[nodiscard]] Counter refused_usage(std::uint32_t upstream);
     [[nodiscard]] Counter limit(std::string_view scope, std::string_view name);
 
   private:
@@ -74,9 +76,9 @@ class RequestHandles {
     WordIds words_;
     // These live as long as the worker…
     std::vector<std::unique_ptr<OperationHandles>> operations_; // index: word id
-    Cache http_, bypass_, limits_;
+    Cache http_, bypass_, limits_, usage_;
     // …and these as long as the indices of the vocabulary.
-    Cache errors_, retries_, interruptions_;
+    Cache errors_, retries_, interruptions_, refused_usage_;
     std::unordered_map<std::uint64_t, PairHandles> pairs_;
     std::vector<ViewCounters> keys_;       // index: key; [0].slot 0: not resolved yet
     std::vector<std::uint32_t> key_teams_; // index: key; equal numbers: same team

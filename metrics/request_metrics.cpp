@@ -118,6 +118,14 @@ void RequestMetrics::record(const RequestRecord& record) {
     if (!record.limit_scope.empty()) impl_->shard.add(impl_->handles.limit(record.limit_scope, record.limit_name));
 }
 
+void RequestMetrics::used(const RequestRecord& record) {
+    if (record.operation.empty()) return;
+    if (!record.usage_source.empty()) impl_->shard.add(impl_->handles.usage(record.usage_source, record.stream));
+    const std::size_t count = attempts_of(record);
+    if (record.usage_refused && count != 0)
+        impl_->shard.add(impl_->handles.refused_usage(impl_->handles.upstream_index(record.attempts[count - 1])));
+}
+
 Shard& RequestMetrics::shard() noexcept {
     return impl_->shard;
 }

@@ -50,6 +50,9 @@ class RequestMetrics {
 
     void started(std::string_view operation); // requests_in_flight +1; finished by record() with that operation
     void record(const RequestRecord& record);
+    // The usage of a request is settled: counts where it came from, before the answer's last octets leave. At most
+    // once.
+    void used(const RequestRecord& record);
     [[nodiscard]] Shard& shard() noexcept;
 
   private:

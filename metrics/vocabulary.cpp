@@ -98,6 +98,7 @@ void register_upstream(Registry& registry, std::string_view upstream) {
         (void)registry.histogram(Family::upstream_connect_duration_seconds, {upstream, phase});
     }
     for (const auto state : {"active", "idle"}) (void)registry.gauge(Family::upstream_connections, {upstream, state});
+    (void)registry.counter(Family::usage_rejected_total, {upstream});
     for (const ErrorType reason :
          {ErrorType::provider_rate_limited, ErrorType::provider_overloaded, ErrorType::provider_server_error,
           ErrorType::provider_timeout, ErrorType::provider_connection_failed}) {
@@ -183,6 +184,10 @@ void register_cache(Registry& registry) {
 }
 
 void register_process(Registry& registry) {
+    for (const auto source : {"upstream", "estimated", "none"}) {
+        for (const bool stream : {false, true})
+            (void)registry.counter(Family::usage_records_total, {source, to_label(stream)});
+    }
     for (const auto scope : {"key", "team", "org", "model", "key|model", "team|model", "org|model"}) {
         for (const auto limit : {"rpm", "tpm", "input_tpm", "output_tpm", "concurrency", "budget"})
             (void)registry.counter(Family::limit_rejections_total, {scope, limit, "enforced"});

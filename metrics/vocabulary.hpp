@@ -47,6 +47,7 @@ inline constexpr std::array kKnownFailures{
     KnownFailure{ErrorType::caller_unauthenticated, 401}, KnownFailure{ErrorType::caller_model_unknown, 404},
     KnownFailure{ErrorType::caller_too_large, 413},       KnownFailure{ErrorType::caller_cancelled, 0},
     KnownFailure{ErrorType::caller_cancelled, 200},       KnownFailure{ErrorType::policy_access_denied, 403},
+    KnownFailure{ErrorType::policy_access_denied, 400}, // unbounded_cost, unpriced_field: the request can be changed
     KnownFailure{ErrorType::policy_model_blocked, 403},   KnownFailure{ErrorType::policy_rate_limited, 429},
     KnownFailure{ErrorType::policy_concurrency, 429},     KnownFailure{ErrorType::policy_budget_exceeded, 429},
     KnownFailure{ErrorType::provider_auth_failed, 502},   KnownFailure{ErrorType::provider_billing, 502},

@@ -1,10 +1,12 @@
 #include "policy/compile.hpp"
 
 #include "policy/key_text.hpp"
+#include "policy/scope_specs.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <stdexcept>
@@ -26,17 +28,19 @@ config::Team team_named(const config::Config& config, const std::string& name) {
     return implicit;
 }
 
-config::Limits org_limits(const config::Config& config, const std::string& name) {
-    const auto found = config.orgs.find(name);
-    return found == config.orgs.end() ? config::Limits{} : found->second.limits;
-}
-
-void add_scope(CompiledKey& compiled, std::string kind, std::string name, std::string contact,
-               const config::Limits& limits) {
-    if (!limits.rpm) return;
-    quota::LimitSpec rpm{.dimension = quota::Dimension::requests, .limit = static_cast<std::int64_t>(*limits.rpm)};
-    if (limits.burst) rpm.burst = static_cast<std::int64_t>(*limits.burst);
-    compiled.scopes.push_back({std::move(kind), std::move(name), std::move(contact), {rpm}});
+// Key, team, org, then the pairs of each with a model; without limits they are left out.
+std::vector<CompiledScope> scopes_of(const config::Config& config, const config::Key& key, const std::string& team,
+                                     const std::string& org) {
+    std::vector<CompiledScope> scopes;
+    std::array own{key_scope(config, key), team_scope(config, team), org_scope(config, org)};
+    for (quota::ScopeSpec& spec : own) {
+        if (!spec.limits.empty()) scopes.push_back({std::move(spec)});
+    }
+    std::array shares{key_pairs(config, key), team_pairs(config, team), org_pairs(config, org)};
+    for (PairScopes& pairs : shares) {
+        for (auto& [model, spec] : pairs) scopes.push_back({std::move(spec), model});
+    }
+    return scopes;
 }
 
 CompiledKey compile(const config::Config& config, const config::Key& key, crypto::Digest sha256, std::string origin) {
@@ -57,9 +61,7 @@ CompiledKey compile(const config::Config& config, const config::Key& key, crypto
     principal.disabled = key.disabled;
     principal.key_cache = key.cache;
     principal.team_cache = team.cache;
-    add_scope(compiled, "key", key.id, {}, key.limits);
-    add_scope(compiled, "team", team_name, team.contact, team.limits);
-    add_scope(compiled, "org", org, {}, org_limits(config, org));
+    compiled.scopes = scopes_of(config, key, team_name, org);
     compiled.sha256 = sha256;
     compiled.origin = std::move(origin);
     return compiled;
@@ -136,6 +138,15 @@ std::vector<CompiledKey> compile_keys(const config::Config& config, const std::v
     for (const StoredKey& key : stored) keys.push_back(compile_stored(config, key));
     require_distinct_ids(keys);
     return keys;
+}
+
+std::vector<CompiledScope> compile_models(const config::Config& config) {
+    std::vector<CompiledScope> scopes;
+    for (const auto& [name, model] : config.models) {
+        quota::ScopeSpec spec = model_scope(config, model);
+        if (!spec.limits.empty()) scopes.push_back({std::move(spec), name});
+    }
+    return scopes;
 }
 
 } // namespace tollgate::policy

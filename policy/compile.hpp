@@ -9,12 +9,21 @@
 
 namespace tollgate::policy {
 
-struct CompiledKey {
-    Principal principal;                  // without scopes
-    std::vector<quota::ScopeSpec> scopes; // key, team, org; those without limits are left out
-    crypto::Digest sha256{};              // of the secret
-    std::string origin;                   // "tollgate.yaml:12" or "the store", for messages
+// One scope that limits a key: itself, its team, its org, or one of them with a model.
+struct CompiledScope {
+    quota::ScopeSpec spec;
+    std::string model{}; // of a pair
 };
+
+struct CompiledKey {
+    Principal principal;               // without scopes
+    std::vector<CompiledScope> scopes; // key, team, org, then pairs; those without limits are left out
+    crypto::Digest sha256{};           // of the secret
+    std::string origin;                // "tollgate.yaml:12" or "the store", for messages
+};
+
+// The models that have limits of their own, which hold for everybody together. Throws as compile_keys() does.
+[[nodiscard]] std::vector<CompiledScope> compile_models(const config::Config& config);
 
 // Pure. Throws std::invalid_argument as Directory's constructor says, except for secrets that occur twice.
 [[nodiscard]] std::vector<CompiledKey> compile_keys(const config::Config& config, const std::vector<StoredKey>& stored);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -32,10 +33,54 @@ KeyHasher& thread_hasher(const Secret& pepper) {
     return *cached.hasher;
 }
 
+// Limits on a model hold for all orgs together, so then all of them are decided under one lock.
+const std::string kSharedStore = "*";
+
+std::string_view owner_of(const Principal& principal, std::string_view kind) {
+    kind = kind.substr(0, kind.find('|'));
+    if (kind == "key") return principal.key_id;
+    return kind == "team" ? principal.team : principal.org;
+}
+
 bool is_hard_money(const quota::LimitSpec& limit) {
     return limit.dimension == quota::Dimension::money && !limit.shadow &&
            (limit.mode == quota::Mode::strict || limit.mode == quota::Mode::last_call);
 }
+
+// Scopes into the engine, and each budget once into the list.
+class Definer {
+  public:
+    Definer(quota::Engine& engine, std::vector<BudgetPlace>& budgets, quota::Moment now)
+        : engine_(engine), budgets_(budgets), now_(now) {}
+
+    ModelScope define(const std::string& store, CompiledScope scope, std::string_view owner) {
+        ModelScope made;
+        for (const quota::LimitSpec& limit : scope.spec.limits)
+            made.hard_money = made.hard_money || is_hard_money(limit);
+        if (noted_.emplace(scope.spec.kind, scope.spec.name).second) note(store, scope, owner);
+        made.handle = engine_.define(store, std::move(scope.spec), now_);
+        return made;
+    }
+
+  private:
+    void note(const std::string& store, const CompiledScope& scope, std::string_view owner) {
+        for (const quota::LimitSpec& limit : scope.spec.limits) {
+            if (limit.dimension != quota::Dimension::money) continue;
+            budgets_.push_back({.store = store,
+                                .kind = scope.spec.kind,
+                                .name = scope.spec.name,
+                                .window = limit.window,
+                                .owner = std::string(owner),
+                                .model = scope.model,
+                                .period = limit.period});
+        }
+    }
+
+    quota::Engine& engine_;
+    std::vector<BudgetPlace>& budgets_;
+    const quota::Moment now_;
+    std::set<std::pair<std::string, std::string>> noted_;
+};
 
 } // namespace
 
@@ -45,19 +90,36 @@ Directory::Directory(const config::Config& config, const std::vector<StoredKey>&
     std::vector<CompiledKey> keys = compile_keys(config, stored);
     KeyHasher hasher(pepper_.reveal());
     for (std::uint32_t i = 0; i < keys.size(); ++i) {
-        for (const quota::ScopeSpec& scope : keys[i].scopes) quota::validate(scope);
+        for (const CompiledScope& scope : keys[i].scopes) quota::validate(scope.spec);
         const std::optional<std::uint32_t> twin = index_.insert(hasher.of_sha256(keys[i].sha256), i);
         if (!twin) continue;
         throw std::invalid_argument(fmt::format("keys \"{}\" ({}) and \"{}\" ({}) have the same secret",
                                                 keys[*twin].principal.key_id, keys[*twin].origin,
                                                 keys[i].principal.key_id, keys[i].origin));
     }
+    std::vector<CompiledScope> models = compile_models(config);
+    for (const CompiledScope& scope : models) quota::validate(scope.spec);
+    const bool shared = !models.empty();
+    Definer definer(engine, budgets_, now);
+    for (CompiledScope& scope : models) {
+        std::string model = scope.model;
+        ModelScope made = definer.define(kSharedStore, std::move(scope), {});
+        models_.emplace(std::move(model), std::move(made));
+    }
     principals_.reserve(keys.size());
     for (CompiledKey& key : keys) {
         key.principal.index = static_cast<std::uint32_t>(principals_.size());
-        for (quota::ScopeSpec& scope : key.scopes) {
-            if (std::ranges::any_of(scope.limits, is_hard_money)) key.principal.hard_money = true;
-            key.principal.scopes.push_back(engine.define(key.principal.org, std::move(scope), now));
+        const std::string& store = shared ? kSharedStore : key.principal.org;
+        for (CompiledScope& scope : key.scopes) {
+            const std::string model = scope.model;
+            const std::string_view owner = owner_of(key.principal, scope.spec.kind);
+            ModelScope made = definer.define(store, std::move(scope), owner);
+            if (!model.empty()) {
+                key.principal.pairs.emplace_back(model, std::move(made));
+                continue;
+            }
+            key.principal.hard_money = key.principal.hard_money || made.hard_money;
+            key.principal.scopes.push_back(std::move(made.handle));
         }
         principals_.push_back(std::move(key.principal));
     }

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -34,6 +35,15 @@ struct GeneratedKey {
 // False only for text that starts like a generated key and fails its checksum: a typo, refused without a lookup.
 [[nodiscard]] bool plausible_key(std::string_view presented) noexcept;
 [[nodiscard]] std::string sha256_hex(std::string_view secret);
+
+// A budget, as far as it takes to count again what was spent of it.
+struct BudgetPlace {
+    std::string store; // of the engine
+    std::string kind, name, window;
+    std::string owner; // name of the key, team, org; empty for a model's own
+    std::string model; // of a pair, or the model itself
+    std::shared_ptr<const quota::PeriodRule> period;
+};
 
 // Everything that limits one request, in the order in which ties are reported.
 class ScopeList {
@@ -70,6 +80,9 @@ class Directory {
 
     [[nodiscard]] const std::vector<Principal>& principals() const; // principals()[i].index == i
 
+    // Each budget once.
+    [[nodiscard]] const std::vector<BudgetPlace>& budgets() const { return budgets_; }
+
     // What limits this principal's requests to a configured model; an empty name: requests without one. Valid as long
     // as both are.
     [[nodiscard]] ScopeList scopes_for(const Principal& principal, std::string_view model) const;
@@ -78,6 +91,7 @@ class Directory {
     Secret pepper_;
     std::vector<Principal> principals_;
     std::map<std::string, ModelScope, std::less<>> models_; // configured models with limits of their own
+    std::vector<BudgetPlace> budgets_;
     KeyIndex index_;
 };
 

@@ -30,6 +30,10 @@ void Statement::bind(int parameter, std::string_view text) {
                         SQLITE_UTF8);
 }
 
+void Statement::bind_integer(int parameter, std::int64_t value) {
+    sqlite3_bind_int64(statement_.get(), parameter, value); // as above
+}
+
 Result<bool> Statement::step() {
     const int code = sqlite3_step(statement_.get());
     if (code == SQLITE_ROW) return true;
@@ -46,14 +50,18 @@ std::string Statement::text(int column) const {
                            : std::string(reinterpret_cast<const char*>(data), static_cast<std::size_t>(size));
 }
 
+std::optional<std::int64_t> Statement::integer(int column) const {
+    if (sqlite3_column_type(statement_.get(), column) == SQLITE_NULL) return std::nullopt;
+    return sqlite3_column_int64(statement_.get(), column);
+}
+
 void Database::Close::operator()(sqlite3* connection) const {
     sqlite3_close_v2(connection); // waits for statements that are destroyed later
 }
 
-Result<Database> Database::open(const std::string& file) {
+Result<Database> Database::connect(const std::string& file, int flags) {
     sqlite3* raw = nullptr;
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
-    const int code = sqlite3_open_v2(file.c_str(), &raw, flags, nullptr);
+    const int code = sqlite3_open_v2(file.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
     Database database;
     database.connection_.reset(raw);
     if (code != SQLITE_OK)
@@ -61,9 +69,19 @@ Result<Database> Database::open(const std::string& file) {
     sqlite3_busy_timeout(raw, kBusyMilliseconds);
     sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
-    if (auto wal = database.run("PRAGMA journal_mode=WAL"); !wal) return std::unexpected(wal.error());
-    if (auto full = database.run("PRAGMA synchronous=FULL"); !full) return std::unexpected(full.error());
     return database;
+}
+
+Result<Database> Database::open(const std::string& file) {
+    Result<Database> database = connect(file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    if (!database) return database;
+    if (auto wal = database->run("PRAGMA journal_mode=WAL"); !wal) return std::unexpected(wal.error());
+    if (auto full = database->run("PRAGMA synchronous=FULL"); !full) return std::unexpected(full.error());
+    return database;
+}
+
+Result<Database> Database::open_reading(const std::string& file) {
+    return connect(file, SQLITE_OPEN_READONLY);
 }
 
 Result<Statement> Database::prepare(Sql sql) {

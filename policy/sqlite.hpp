@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,10 @@ class Statement {
     // Starts a new execution; parameters count from 1 and keep the caller's memory until the next reset().
     void reset();
     void bind(int parameter, std::string_view text);
+    void bind_integer(int parameter, std::int64_t value);
     [[nodiscard]] Result<bool> step(); // true: a row; false: done
     [[nodiscard]] std::string text(int column) const;
+    [[nodiscard]] std::optional<std::int64_t> integer(int column) const; // nothing for NULL
 
   private:
     friend class Database;
@@ -50,6 +53,8 @@ class Database {
   public:
     // Opens or creates the file; WAL and synchronous=FULL, so what was committed survives a power cut.
     [[nodiscard]] static Result<Database> open(const std::string& file);
+    // An existing file, for reading only; a writer may be at work. What was committed is seen.
+    [[nodiscard]] static Result<Database> open_reading(const std::string& file);
 
     [[nodiscard]] Result<Statement> prepare(Sql sql);
     [[nodiscard]] Result<void> run(Sql sql);    // a statement without parameters and without an interesting result
@@ -59,6 +64,8 @@ class Database {
     struct Close {
         void operator()(sqlite3* connection) const;
     };
+    [[nodiscard]] static Result<Database> connect(const std::string& file, int flags);
+
     std::unique_ptr<sqlite3, Close> connection_;
 };
 

@@ -70,6 +70,8 @@ std::optional<AnswerView> AnswerReader::read(std::string_view body, Operation op
     AnswerView view;
     dom::element failure;
     view.has_error = object["error"].get(failure) == simdjson::SUCCESS && !failure.is_null();
+    dom::array choices;
+    view.no_choices = object["choices"].get(choices) == simdjson::SUCCESS && choices.size() == 0;
     if (operation == Operation::chat || operation == Operation::text_completion) note_choices(root, view);
     if (operation == Operation::responses) note_status(root, view);
     // Answers of these are only whole with their list.

@@ -18,6 +18,7 @@ struct AnswerView {
     bool content_filtered = false; // any finish_reason content_filter, or an unknown one
     bool cut_by_length = false;    // any finish_reason length, or a response that is incomplete
     bool complete = true;          // every choice finished; a response's status is completed
+    bool no_choices = false;       // `choices` is there and empty: a chunk that only tells the usage, say
     Usage usage;
 };
 

@@ -17,6 +17,7 @@ enum class Unbounded : std::uint8_t {
     stored_context = 1U << 2U, // previous_response_id, conversation, stored prompts
     hosted_tools = 1U << 3U,   // they bring text, run the model again and have prices of their own
     output = 1U << 4U,         // neither the request nor the model's configuration names a limit
+    form = 1U << 5U,           // a multipart body, of which nothing is read but the model
 };
 [[nodiscard]] constexpr Unbounded operator|(Unbounded a, Unbounded b) noexcept {
     return static_cast<Unbounded>(static_cast<std::uint8_t>(a) | static_cast<std::uint8_t>(b));
@@ -25,20 +26,43 @@ enum class Unbounded : std::uint8_t {
     return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(one)) != 0;
 }
 
-// Of the request.
+// Of the request. What bounds what:
+// - chat: input by the body's octets, else by the model's context; output by max_completion_tokens or max_tokens (both
+//   are honoured somewhere), each answer of n.
+// - completions: input by the octets, exactly by the count where all of it is token numbers; output by max_tokens, for
+//   each prompt and each candidate. `/edits` has no limit of its own: the model's.
+// - responses: as chat, by max_output_tokens; hosted tools run the model again with a context each, at most
+//   max_tool_calls times. `/responses/compact` has no limit of its own: the model's.
+// - embeddings, moderation: no output; input as completions, media by one context for each input.
+// - images from JSON: the prompt by the octets; n images and their partial ones, or each of them by the model's limit.
+// - speech: the text by the octets; the sound by the model's limit.
+// - forms (edits and variations of images, transcriptions): by nothing.
 struct RequestSize {
     Operation operation = Operation::chat;
     std::uint64_t body_octets = 0;
     std::optional<std::uint64_t> input_tokens{}; // counted by the model's tokenizer, overhead included
     std::optional<std::uint64_t> max_tokens{}, max_completion_tokens{}, max_output_tokens{};
     std::uint64_t n = 1;
-    std::uint64_t best_of = 0;           // 0: not given
-    std::uint64_t prompts = 1;           // completions: elements of a list of prompts
-    Unbounded content = Unbounded::none; // of the input
+    std::uint64_t best_of = 0;                       // 0: not given
+    std::uint64_t prompts = 1;                       // elements of a list of prompts or inputs
+    Unbounded content = Unbounded::none;             // of the input
+    std::optional<std::uint64_t> foreign_max{};      // see RequestCost
+    std::uint64_t extra_output = 0;                  // tokens of each answer outside of its maximum
+    std::uint64_t partial_images = 0;                // of each image
+    std::optional<std::uint64_t> hosted_calls = 0;   // of tools; nothing: no bound
+    std::uint64_t media_parts = 0, media_octets = 0; // of the input; the octets are among the body's
+    bool sees = false, hears = false, speaks = false;
 };
 
-// The part of it that the request's view holds today; the caller fills in the numbers.
-[[nodiscard]] RequestSize request_size(const RequestView& request, Operation operation, std::uint64_t body_octets);
+// Everything of it. `input_tokens`: where a tokenizer has counted the text of the body. The view's `unpriced` and
+// `image_option` are about prices, not sizes: exchange/ask judges them.
+[[nodiscard]] RequestSize request_size(const RequestView& request, const Route& route, std::uint64_t body_octets,
+                                       std::optional<std::uint64_t> input_tokens = {});
+
+// How many answers are generated: for every prompt n, or best_of where that is more.
+[[nodiscard]] std::uint64_t answers(const RequestSize& request) noexcept;
+// The client named a limit of its output that servers of this operation honour.
+[[nodiscard]] bool limits_output(const RequestSize& request) noexcept;
 
 // Of the model, as configured.
 struct ModelSize {
@@ -57,7 +81,8 @@ struct Estimate {
 };
 
 // An upper bound, for strict budgets: the largest of the maxima that were given, for every answer that is generated
-// (best_of bills all candidates); else the model's own. Input is what was counted, else one token for each octet.
+// (best_of bills all candidates); else the model's own. A maximum that servers of the operation do not honour only
+// adds. Input is what was counted, else one token for each octet. Figures saturate.
 [[nodiscard]] Estimate upper_estimate(const RequestSize& request, const ModelSize& model) noexcept;
 
 // What was seen of a key and model so far.
@@ -68,7 +93,7 @@ struct Learned {
 
 // What is probable, for limits and balanced budgets. A maximum that was given is taken as it is; without one the output
 // is what was learned (1,024 at first), no more than the model's and than leaves the request within `capacity`, which
-// is all the tokens that the tightest limit can ever hold.
+// is all the tokens that the tightest limit can ever hold. A part of media counts 1,000 tokens, whatever its octets.
 [[nodiscard]] Estimate balanced_estimate(const RequestSize& request, const ModelSize& model, const Learned& learned,
                                          std::optional<std::uint64_t> capacity) noexcept;
 

@@ -221,27 +221,43 @@ Result<void> precheck_json(std::string_view body, std::size_t max_values) {
     return Counter(body, max_values).run();
 }
 
-Span locate_string_member(std::string_view body, std::size_t member) noexcept {
+namespace {
+
+// Where the value of the root's `member`-th member begins.
+std::size_t value_of_member(std::string_view body, std::size_t member) noexcept {
     std::size_t depth = 0;
     std::size_t index = 0;
     bool value = false; // behind the colon of the wanted member
     for (std::size_t at = 0; at < body.size();) {
         const char c = body[at];
+        if (value && !is_space(c)) return at;
         if (c == '"') {
-            const std::size_t after = skip_string(body, at + 1).after;
-            if (after == kNone) return {};
-            if (value) return {at, after - at};
-            at = after;
+            at = skip_string(body, at + 1).after;
+            if (at == kNone) return kNone;
             continue;
         }
-        if (value && !is_space(c)) return {};
         if (c == '{' || c == '[') ++depth;
         if (c == '}' || c == ']') --depth;
         if (depth == 1 && c == ',') ++index;
         if (depth == 1 && c == ':' && index == member) value = true;
         ++at;
     }
-    return {};
+    return kNone;
+}
+
+} // namespace
+
+Span locate_string_member(std::string_view body, std::size_t member) noexcept {
+    const std::size_t at = value_of_member(body, member);
+    if (at == kNone || body[at] != '"') return {};
+    const std::size_t after = skip_string(body, at + 1).after;
+    return after == kNone ? Span{} : Span{at, after - at};
+}
+
+Span locate_null_member(std::string_view body, std::size_t member) noexcept {
+    constexpr std::string_view kNull = "null";
+    const std::size_t at = value_of_member(body, member);
+    return at != kNone && body.substr(at).starts_with(kNull) ? Span{at, kNull.size()} : Span{};
 }
 
 } // namespace tollgate::api

@@ -22,5 +22,7 @@ inline constexpr std::size_t kMaxNumberOctets = 64;
 // Token of the value of the root's `member`-th member (from 0) in a body that a parser has accepted; a string value
 // only, else an empty span.
 [[nodiscard]] Span locate_string_member(std::string_view body, std::size_t member) noexcept;
+// The same for a member whose value is null.
+[[nodiscard]] Span locate_null_member(std::string_view body, std::size_t member) noexcept;
 
 } // namespace tollgate::api

@@ -55,7 +55,24 @@ constexpr std::array kKnown{
     Known{"response_format", Member::opaque},
     Known{"text", Member::opaque},
     Known{"tool_choice", Member::opaque},
+    Known{"service_tier", Member::priced},
+    Known{"modalities", Member::priced},
+    Known{"audio", Member::priced},
+    Known{"prediction", Member::priced},
+    Known{"max_tool_calls", Member::priced},
+    Known{"partial_images", Member::priced},
+    Known{"quality", Member::priced},
+    Known{"size", Member::priced},
+    Known{"thinking", Member::priced},
+    Known{"reasoning", Member::priced},
 };
+
+// Quickly false for nearly every pair; folds_to() decides.
+bool may_fold(std::string_view text, std::string_view lower) noexcept {
+    if (text.size() < lower.size()) return false;
+    const char first = text.front();
+    return static_cast<unsigned char>(first) >= 0x80 || ascii_lower(first) == lower.front();
+}
 
 std::size_t characters(std::string_view utf8) noexcept {
     return static_cast<std::size_t>(
@@ -82,7 +99,7 @@ std::string quoted(std::string_view name) {
 } // namespace
 
 RequestInspector::RequestInspector(Operation operation, RequestView& view, std::vector<std::string_view>& keys)
-    : operation_(operation), view_(view), keys_(keys) {
+    : operation_(operation), view_(view), cost_(operation, view.cost), keys_(keys) {
     keys_.clear();
 }
 
@@ -106,6 +123,14 @@ bool RequestInspector::in_item() const noexcept {
     return depth_ == 3 && !frames_[2].object && frames_[3].object && (root_ == Member::tools || root_ == Member::input);
 }
 
+bool RequestInspector::may_hold_input() const noexcept {
+    return root_ == Member::other || root_ == Member::messages || root_ == Member::input || root_ == Member::prompt;
+}
+
+bool RequestInspector::may_cost() const noexcept {
+    return may_hold_input() || root_ == Member::priced || root_ == Member::options;
+}
+
 bool RequestInspector::begin_value() {
     if (depth_ != 2 || frames_[2].object) return true;
     ++elements_;
@@ -118,7 +143,8 @@ bool RequestInspector::begin_value() {
 bool RequestInspector::open(bool object) {
     if (!begin_value()) return false;
     if (depth_ == 1 && !root_container(object)) return false;
-    if (in_item() && name() == "tools" && root_ == Member::input) view_.has_hosted_tools = true;
+    if (depth_ == 2 && !frames_[2].object) cost_.element();
+    if (in_item() && name() == "tools" && root_ == Member::input) hosted_tool();
     frames_[++depth_] = {object, keys_.size()};
     if (depth_ == 2) elements_ = 0;
     if (in_item()) item_typed_ = item_plain_ = item_reference_ = item_role_ = false;
@@ -155,6 +181,7 @@ bool RequestInspector::key(std::string_view text) {
         return refuse("invalid_value", quoted(text) + " must be spelled " + quoted(meant) + ".", text);
     keys_.push_back(text);
     if (depth_ < 2) return true;
+    if (may_hold_input()) cost_.key(text);
     if ((root_ == Member::options || root_ == Member::metadata) && is_forbidden_member(text))
         return refuse("forbidden_field", quoted(text) + " may not be set by a request.", text);
     if (depth_ == 2 && root_ == Member::metadata && keys_.size() - frames_[2].first_key > kMaxMetadataPairs)
@@ -174,10 +201,14 @@ std::string_view RequestInspector::resembled(std::string_view text) const {
 
 bool RequestInspector::root_key(std::string_view text) {
     root_ = Member::other;
+    root_name_ = text;
+    root_member_ = keys_.size();
+    cost_.root(text);
     for (const Known& known : kKnown) {
+        if (!may_fold(text, known.name)) continue;
         if (known.name == text) {
             root_ = known.member;
-            if (root_ == Member::model) model_member_ = keys_.size();
+            if (root_ == Member::model) model_member_ = root_member_;
             return true;
         }
         if (folds_to(text, known.name))
@@ -189,6 +220,7 @@ bool RequestInspector::root_key(std::string_view text) {
 }
 
 bool RequestInspector::root_container(bool object) {
+    if (may_cost()) cost_.root_container();
     switch (root_) {
     case Member::model:
     case Member::user: return refuse_type("a string");
@@ -203,7 +235,10 @@ bool RequestInspector::root_container(bool object) {
     case Member::previous:
     case Member::conversation: view_.has_previous_response = true; return true;
     case Member::prompt: view_.has_previous_response |= operation_ == Operation::responses; return true;
-    case Member::web_search: view_.has_hosted_tools = true; return true;
+    case Member::web_search:
+        view_.has_hosted_tools = true;
+        cost_.search_options();
+        return true;
     default: return true;
     }
 }
@@ -216,7 +251,8 @@ bool RequestInspector::scalar(const JsonScalar& value) {
 bool RequestInspector::root_scalar(const JsonScalar& value) {
     if (root_ == Member::model) return model(value);
     if (root_ == Member::store) view_.store_present = value.kind == Kind::boolean;
-    if (value.kind == Kind::null) return true;
+    if (value.kind == Kind::null) return null_value();
+    if (may_cost()) cost_.root_scalar(value);
     const bool number = value.kind != Kind::string && value.kind != Kind::boolean;
     switch (root_) {
     case Member::stream: view_.stream = value.boolean; return value.kind == Kind::boolean || refuse_type("a boolean");
@@ -224,13 +260,16 @@ bool RequestInspector::root_scalar(const JsonScalar& value) {
     case Member::background:
         view_.has_previous_response |= value.boolean;
         return value.kind == Kind::boolean || refuse_type("a boolean");
-    case Member::limit: view_.has_max_tokens = true; return bounded_integer(value, 1, INT64_MAX);
-    case Member::count: return bounded_integer(value, 1, 128);
-    case Member::best_of: return bounded_integer(value, 0, 128);
+    case Member::limit:
+    case Member::count:
+    case Member::best_of: return count(value);
     case Member::previous:
     case Member::conversation: view_.has_previous_response = true; return true;
     case Member::prompt: view_.has_previous_response |= operation_ == Operation::responses; return true;
-    case Member::web_search: view_.has_hosted_tools = true; return true;
+    case Member::web_search:
+        view_.has_hosted_tools = true;
+        cost_.search_options();
+        return true;
     case Member::temperature:
         if (number) view_.temperature = value.real;
         return true;
@@ -248,6 +287,26 @@ bool RequestInspector::root_scalar(const JsonScalar& value) {
     case Member::opaque: return true;
     default: note_reference(value); return true;
     }
+}
+
+// As if the member were not there, except that it stands in the way of another one of its name.
+bool RequestInspector::null_value() {
+    if (root_ == Member::limit && root_name_ == output_limit_field(operation_)) null_limit_member_ = root_member_;
+    return true;
+}
+
+bool RequestInspector::count(const JsonScalar& value) {
+    const std::int64_t low = root_ == Member::best_of ? 0 : 1;
+    if (!bounded_integer(value, low, root_ == Member::limit ? INT64_MAX : 128)) return false;
+    const auto number = static_cast<std::uint64_t>(value.integer);
+    if (root_ == Member::limit) {
+        view_.has_max_tokens = true;
+        cost_.limit(root_name_, number);
+    } else {
+        std::uint64_t& held = root_ == Member::count ? view_.cost.n : view_.cost.best_of;
+        held = std::max(held, number);
+    }
+    return true;
 }
 
 bool RequestInspector::bounded_integer(const JsonScalar& value, std::int64_t low, std::int64_t high) {
@@ -268,6 +327,7 @@ bool RequestInspector::model(const JsonScalar& value) {
 
 // At the end, so that an unknown name (404) is said only of a body without faults (400), whichever parser walked it.
 bool RequestInspector::finish() {
+    cost_.finish();
     if (has_model_) error_ = judge_model(view_.model);
     return !error_;
 }
@@ -283,10 +343,16 @@ bool RequestInspector::nested_scalar(const JsonScalar& value) {
         const bool fits = value.kind != Kind::string || characters(value.text) <= kMaxMetadataChars;
         return fits || refuse("invalid_value", "A value of `metadata` is over 512 characters long.", "metadata");
     }
-    if (root_ == Member::tools && depth_ == 2) view_.has_hosted_tools = true; // not an object: nothing we can price
+    if (root_ != Member::opaque) cost_.nested(parent_name(), name(), depth_, value);
+    if (root_ == Member::tools && depth_ == 2) hosted_tool(); // not an object: nothing we can price
     if (in_item()) item_scalar(value);
     if (root_ != Member::tools && root_ != Member::opaque && root_ != Member::options) note_reference(value);
     return true;
+}
+
+void RequestInspector::hosted_tool() {
+    view_.has_hosted_tools = true;
+    cost_.hosted();
 }
 
 void RequestInspector::item_scalar(const JsonScalar& value) {
@@ -295,12 +361,13 @@ void RequestInspector::item_scalar(const JsonScalar& value) {
     item_typed_ = true;
     item_plain_ = value.text == "function" || value.text == "custom";
     item_reference_ = value.text == "item_reference";
+    if (root_ == Member::tools) cost_.hosted_tool(value.text);
 }
 
 // Tools that run at the provider cost what no token count bounds; an input item that only names a stored one
 // (its `type` may be left out) brings text that is not in this body.
 void RequestInspector::end_item() {
-    if (root_ == Member::tools && !item_plain_) view_.has_hosted_tools = true;
+    if (root_ == Member::tools && !item_plain_) hosted_tool();
     if (root_ != Member::input || operation_ != Operation::responses) return;
     if (item_reference_ || (!item_typed_ && !item_role_)) view_.has_previous_response = true;
 }

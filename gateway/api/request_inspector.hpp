@@ -2,6 +2,7 @@
 #pragma once
 
 #include "gateway/api/json_precheck.hpp"
+#include "gateway/api/request_cost.hpp"
 
 #include <array>
 #include <vector>
@@ -43,6 +44,7 @@ enum class Member : std::uint8_t {
     options,
     stop,
     opaque,
+    priced,
     forbidden,
 };
 
@@ -61,6 +63,8 @@ class RequestInspector {
     [[nodiscard]] Error& error() noexcept { return *error_; }
     // Which root member `model` is, counted from 0; meaningful if the view has a model.
     [[nodiscard]] std::size_t model_member() const noexcept { return model_member_; }
+    // Which one is the operation's own limit of the output with the value null, if one is.
+    [[nodiscard]] std::optional<std::size_t> null_limit_member() const noexcept { return null_limit_member_; }
 
   private:
     struct Frame {
@@ -75,29 +79,38 @@ class RequestInspector {
     [[nodiscard]] std::string_view resembled(std::string_view text) const;
     bool root_container(bool object);
     bool root_scalar(const JsonScalar& value);
+    bool null_value();
     bool bounded_integer(const JsonScalar& value, std::int64_t low, std::int64_t high);
+    bool count(const JsonScalar& value);
     bool model(const JsonScalar& value);
     bool nested_scalar(const JsonScalar& value);
+    void hosted_tool();
     void item_scalar(const JsonScalar& value);
     void end_item();
     void note_reference(const JsonScalar& value);
     bool unique_keys();
+    [[nodiscard]] bool may_hold_input() const noexcept;
+    [[nodiscard]] bool may_cost() const noexcept;
     [[nodiscard]] std::string_view name() const noexcept { return keys_.empty() ? std::string_view{} : keys_.back(); }
     [[nodiscard]] std::string_view parent_name() const noexcept;
     [[nodiscard]] bool in_item() const noexcept;
 
     Operation operation_;
     RequestView& view_;
+    CostReader cost_;
     std::vector<std::string_view>& keys_; // of all open objects, outermost first
     std::array<Frame, kMaxJsonDepth + 1> frames_{};
     std::size_t depth_ = 0;
     Member root_ = Member::other;
+    std::string_view root_name_{};
+    std::size_t root_member_ = 0;
     std::size_t elements_ = 0; // of the array that is the root member's value
     bool item_typed_ = false;  // the element of tools or input has a string `type`
     bool item_plain_ = false;  // … that runs at the client ("function", "custom")
     bool item_reference_ = false;
     bool item_role_ = false;
     std::size_t model_member_ = 0;
+    std::optional<std::size_t> null_limit_member_{};
     bool has_model_ = false;
     std::optional<Error> error_;
 };

@@ -236,6 +236,7 @@ Result<RequestView> RequestReader::read(const std::string& body, Operation opera
         return fail(walk.fault == simdjson::SUCCESS ? std::move(inspector.error()) : parser_error(walk.fault));
     }
     if (!view.model.empty()) view.model_token = locate_string_member(body, inspector.model_member());
+    if (const auto member = inspector.null_limit_member()) view.null_limit = locate_null_member(body, *member);
     return view;
 }
 
@@ -255,6 +256,46 @@ std::string insert_model(std::string_view body, std::string_view model, std::siz
     append_json_string(out, model);
     if (members != 0) out += ',';
     out += body.substr(brace + 1);
+    return out;
+}
+
+std::string_view output_limit_field(Operation operation) noexcept {
+    switch (operation) {
+    case Operation::chat: return "max_completion_tokens";
+    case Operation::text_completion: return "max_tokens";
+    case Operation::responses: return "max_output_tokens";
+    default: return {};
+    }
+}
+
+std::string_view output_limit_field(const Route& route) noexcept {
+    const bool plain =
+        route.upstream == "/chat/completions" || route.upstream == "/completions" || route.upstream == "/responses";
+    return plain ? output_limit_field(route.operation) : std::string_view{};
+}
+
+std::string insert_max_tokens(std::string_view body, RequestView& view, std::string_view field, std::uint64_t cap) {
+    const std::size_t brace = body.find('{');
+    if (brace == std::string_view::npos) return std::string(body);
+    const bool in_place = view.null_limit.present();
+    const Span place = in_place ? view.null_limit : Span{brace + 1, 0};
+    const std::string number = std::to_string(cap);
+    std::string piece = in_place ? number : "\"" + std::string(field) + "\":" + number;
+    if (!in_place && view.members != 0) piece += ',';
+    std::string out;
+    out.reserve(body.size() + piece.size() + RequestReader::padding());
+    out += body.substr(0, place.offset);
+    out += piece;
+    out += body.substr(place.offset + place.length);
+
+    if (view.model_token.present() && view.model_token.offset > place.offset)
+        view.model_token.offset += piece.size() - place.length;
+    if (!in_place) ++view.members;
+    view.null_limit = {};
+    view.has_max_tokens = true;
+    if (field == "max_tokens") view.cost.max_tokens = cap;
+    if (field == "max_completion_tokens") view.cost.max_completion_tokens = cap;
+    if (field == "max_output_tokens") view.cost.max_output_tokens = cap;
     return out;
 }
 

@@ -1,6 +1,7 @@
 // One strict pass over a JSON request body: what was checked is what is forwarded (design §7, reliability §3).
 #pragma once
 
+#include "gateway/api/request_cost.hpp"
 #include "gateway/api/route.hpp"
 #include "gateway/base/error.hpp"
 
@@ -34,6 +35,8 @@ struct RequestView {
     bool has_max_tokens = false; // max_tokens, max_completion_tokens or max_output_tokens
     bool wants_base64 = false;   // embeddings: encoding_format "base64"
     std::size_t members = 0;     // of the top-level object
+    RequestCost cost;
+    Span null_limit; // the null of `"max_tokens":null`, where that is the operation's own limit of the output
 };
 
 // Owns simdjson's parser; one per worker, one body at a time. Not thread-safe.
@@ -71,5 +74,15 @@ struct Pieces {
 [[nodiscard]] Pieces splice_model(std::string_view body, Span token, std::string_view quoted_model) noexcept;
 // Body of an engine-path request (0.28): the model is added as the first member. `members` as in RequestView.
 [[nodiscard]] std::string insert_model(std::string_view body, std::string_view model, std::size_t members);
+
+// The member that limits the tokens of one answer at current servers; empty where there is none, so that a limit cannot
+// be put in. Static storage.
+[[nodiscard]] std::string_view output_limit_field(Operation operation) noexcept;
+// The same for one route: other paths of an operation (edits, compact) know no such member.
+[[nodiscard]] std::string_view output_limit_field(const Route& route) noexcept;
+// The body with the limit `cap` as the first member, or in place of the null that stood there. The view, which must be
+// of this very body, describes the result afterwards. `field`: the operation's own; a body that has one is no input.
+[[nodiscard]] std::string insert_max_tokens(std::string_view body, RequestView& view, std::string_view field,
+                                            std::uint64_t cap);
 
 } // namespace tollgate::api

@@ -244,6 +244,12 @@ std::string_view to_string(Operation operation) noexcept {
     return kNames[static_cast<std::size_t>(operation)];
 }
 
+std::string_view to_string(Charge charge) noexcept {
+    static constexpr std::array<std::string_view, kChargeCount> kNames{
+        "free", "tokens", "input_tokens", "images", "audio_in", "audio_out", "jobs"};
+    return kNames[static_cast<std::size_t>(charge)];
+}
+
 Lookup find_route(Method method, std::string_view path) {
     Lookup lookup;
     if (path.size() > kMaxPath) return lookup;

@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace tollgate::api {
 
@@ -45,23 +46,49 @@ enum class State : std::uint8_t {
     object, // {id} must be owned by the caller's team, else 404
     remove, // as object; on success the ownership record goes
 };
-enum class Answer : std::uint8_t { proxied, models_list, model_get, engines_list, engine_get, websocket };
+enum class Answer : std::uint8_t { proxied, models_list, model_get, engines_list, engine_get, me, websocket };
+
+// What an answer is charged by. Every route says it: a new one that forgets to is not free, it does not compile.
+enum class Charge : std::uint8_t {
+    free,         // nothing is spent: what is only read, listed, deleted or kept
+    tokens,       // input and output
+    input_tokens, // nothing is generated: embeddings, moderation
+    images,       // images made, by the piece or by tokens
+    audio_in,     // sound heard, by its length or by tokens
+    audio_out,    // speech, by the text or by tokens
+    jobs,         // what is spent is known outside of this request, or later: batches, training, indexing (design §8)
+};
+inline constexpr std::size_t kChargeCount = static_cast<std::size_t>(Charge::jobs) + 1;
+[[nodiscard]] std::string_view to_string(Charge charge) noexcept;
+
+// A Charge without a default.
+class DeclaredCharge {
+  public:
+    // Implicit: a row names its class and nothing else.
+    constexpr DeclaredCharge(Charge charge) noexcept : charge_(charge) {} // NOLINT(google-explicit-constructor)
+    constexpr operator Charge() const noexcept { return charge_; }        // NOLINT(google-explicit-constructor)
+
+  private:
+    Charge charge_;
+};
 
 struct Route {
+    DeclaredCharge charge;
     Method method = Method::get;
-    std::string_view pattern;  // "/v1/files/{id}/content"; also the http.route label
-    std::string_view upstream; // path at the provider below its base: "/files/{id}/content"
+    std::string_view pattern{};  // "/v1/files/{id}/content"; also the http.route label
+    std::string_view upstream{}; // path at the provider below its base: "/files/{id}/content"
     Operation operation = Operation::other;
     BodyKind body = BodyKind::none;
     ModelIn model = ModelIn::nowhere;
     State state = State::none;
-    std::string_view group; // "files", "batches", … for routes:, default_for: and ownership; empty if stateless
-    bool typed = false;     // we read its parameters; otherwise pass-through
+    std::string_view group{}; // "files", "batches", … for routes:, default_for: and ownership; empty if stateless
+    bool typed = false;       // we read its parameters; otherwise pass-through
     bool cacheable = false;
     bool billable = false;
     bool may_stream = false; // `stream: true` gives SSE
     Answer answer = Answer::proxied;
 };
+static_assert(!std::is_default_constructible_v<Route>, "a route has to declare what it is charged by");
 
 struct Match {
     const Route* route = nullptr;

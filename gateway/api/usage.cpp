@@ -10,13 +10,6 @@ void take_last(std::optional<std::uint64_t>& so_far, const std::optional<std::ui
     if (next) so_far = next;
 }
 
-bool carries_text(std::string_view member) noexcept {
-    static constexpr std::array<std::string_view, 10> kNames{
-        "content",           "text",     "delta",      "refusal", "arguments", "reasoning",
-        "reasoning_content", "thinking", "transcript", "input"};
-    return std::ranges::find(kNames, member) != kNames.end();
-}
-
 // Walks JSON by its strings. What is between them only tells keys from values and how deep they are.
 class Walk {
   public:
@@ -55,7 +48,7 @@ class Walk {
             return;
         }
         if (depth_ == 1 && key_ == "type") type_ = raw;
-        if (size == 0 || !carries_text(key_)) return;
+        if (size == 0 || !is_text_member(key_)) return;
         ++deltas;
         octets += size;
     }
@@ -88,6 +81,13 @@ std::uint64_t scaled(std::uint64_t octets, std::uint32_t per_1000) noexcept {
 }
 
 } // namespace
+
+bool is_text_member(std::string_view name) noexcept {
+    static constexpr std::array<std::string_view, 10> kNames{
+        "content",           "text",     "delta",      "refusal", "arguments", "reasoning",
+        "reasoning_content", "thinking", "transcript", "input"};
+    return std::ranges::find(kNames, name) != kNames.end();
+}
 
 void merge_report(Usage& so_far, const Usage& next) noexcept {
     take_last(so_far.input, next.input);

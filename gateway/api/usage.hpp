@@ -42,6 +42,11 @@ class DeliveredText {
     // The data of one event of a chat, completions or responses stream, or a whole answer. Text, refusals, reasoning
     // and arguments of calls count; events of the responses dialect that repeat what their deltas brought do not.
     void observe(std::string_view json) noexcept;
+    // Text that was counted elsewhere.
+    void add(std::uint64_t deltas, std::uint64_t octets) noexcept {
+        deltas_ += deltas;
+        octets_ += octets;
+    }
 
     [[nodiscard]] std::uint64_t deltas() const noexcept { return deltas_; } // strings that were not empty
     [[nodiscard]] std::uint64_t octets() const noexcept { return octets_; } // of them, unescaped
@@ -50,6 +55,9 @@ class DeliveredText {
     std::uint64_t deltas_ = 0;
     std::uint64_t octets_ = 0;
 };
+
+// Whether a string of that name is generated text, in an answer or an event of any dialect.
+[[nodiscard]] bool is_text_member(std::string_view name) noexcept;
 
 // Tokens in a thousand octets of text where nothing was learned yet: a token of English has about four octets.
 inline constexpr std::uint32_t kUsualTokensPer1000Octets = 300;

@@ -1,14 +1,25 @@
 #include "gateway/exchange/accounting.hpp"
 
+#include "gateway/base/log.hpp"
+#include "gateway/exchange/ask.hpp"
+#include "gateway/exchange/exchange.hpp"
+#include "policy/ledger/ledger.hpp"
 #include "policy/quota/denial.hpp"
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 
 namespace tollgate::exchange {
 namespace {
 
 namespace quota = policy::quota;
+namespace ledger = policy::ledger;
+
+// Nobody but a crash of the whole process ends an exchange without settling it; the reaper is for defects.
+constexpr Duration kLeaseSlack = std::chrono::minutes(5);
+
+constexpr Duration kProgressPeriod = std::chrono::seconds(10);
 
 // Metrics want words of a closed set in static storage.
 std::string_view kind_word(std::string_view kind) {
@@ -18,8 +29,20 @@ std::string_view kind_word(std::string_view kind) {
     return found == kKinds.end() ? std::string_view("other") : *found;
 }
 
+quota::Moment now() {
+    return {Clock::now(), WallClock::now()};
+}
+
+std::int64_t micros(WallTime wall) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(wall.time_since_epoch()).count();
+}
+
+std::int64_t micros(Duration duration) {
+    return std::chrono::duration_cast<std::chrono::microseconds>(duration).count();
+}
+
 Result<void> judge(Exchange& ex, const quota::AdmitReply& reply, WallTime wall) {
-    ex.limits = policy::told_limits(reply, wall);
+    ex.account.limits = policy::told_limits(reply, wall);
     if (reply.admitted) return {};
     const quota::CounterState& state = reply.denial->state;
     ex.record.limit_scope = kind_word(state.names->kind);
@@ -27,8 +50,180 @@ Result<void> judge(Exchange& ex, const quota::AdmitReply& reply, WallTime wall) 
     return fail(quota::denial_error(*reply.denial, ex.principal->contact, wall));
 }
 
-quota::Moment now() {
-    return {Clock::now(), WallClock::now()};
+bool is_charged(const Exchange& ex) {
+    return ex.model != nullptr && ex.route->charge != api::Charge::free;
+}
+
+// Before dispatch: what this record promises is charged even if nobody lives to settle it.
+Result<void> open_in_ledger(Exchange& ex, const quota::AdmitReply& reply, WallTime wall) {
+    std::array<quota::BudgetLine, ledger::kMaxPeriods> lines;
+    const std::size_t count = std::min(ex.account.reservation.budgets(lines), lines.size());
+    ledger::Admit record;
+    record.request_id = ex.id.view();
+    record.at_us = micros(wall);
+    record.reserved_tokens = reply.reserved.input + reply.reserved.output;
+    record.reserved_nano = reply.reserved.nano;
+    record.org = ex.principal->org;
+    record.team = ex.principal->team;
+    record.key = ex.principal->key_id;
+    record.operation = ex.record.operation;
+    if (ex.account.price != nullptr) record.price_version = ex.account.price->version;
+    record.model = ex.record.model;
+    for (std::size_t i = 0; i < count; ++i) record.periods.ids[i] = lines[i].period;
+    record.periods.count = count;
+    if (auto ok = ex.worker.shared.ledger->append(record); !ok) {
+        ex.account.reservation.release(now());
+        return ok;
+    }
+    ex.account.admitted_us = record.at_us;
+    return {};
+}
+
+// The maximum that makes the rest of a budget enough (design §9). The cache key was made before and stands.
+void put_in_cap(Exchange& ex, std::int64_t cap) {
+    ex.body.memory = api::insert_max_tokens(ex.body.memory, ex.view, api::output_limit_field(*ex.route),
+                                            static_cast<std::uint64_t>(cap));
+    ex.account.capped = true;
+}
+
+// A model's own price, or that of the name behind a wildcard. Kept: what is charged at the end is what was asked for.
+void find_price(Exchange& ex, WallTime wall) {
+    const auto& models = ex.snapshot->config.models;
+    const auto configured = models.find(ex.model->name);
+    if (configured != models.end()) ex.account.prices = ex.snapshot->prices.find(configured->second);
+    if (!ex.account.prices && ex.wildcard) ex.account.prices = ex.snapshot->prices.find(ex.model_name);
+    if (ex.account.prices) ex.account.price = ex.account.prices->at(wall);
+}
+
+Result<quota::Ask> ask_of(Exchange& ex, bool hard_money, WallTime wall) {
+    find_price(ex, wall);
+    const bool json = ex.route->body == api::BodyKind::json;
+    return ask_for({.view = json ? &ex.view : nullptr,
+                    .route = ex.route,
+                    .body_octets = ex.body.size(),
+                    .model = ex.model->size,
+                    .price = ex.account.price,
+                    .strict_money = hard_money,
+                    .model_name = ex.model_name});
+}
+
+std::uint64_t known(const std::optional<std::uint64_t>& count) {
+    return count.value_or(0);
+}
+
+policy::Consumption consumption(const api::Usage& usage) {
+    return {.input = known(usage.input),
+            .cached_input = known(usage.cached),
+            .cache_write = known(usage.cache_write),
+            .audio_in = known(usage.audio_in),
+            .image_in = known(usage.image_in),
+            .output = known(usage.output),
+            .reasoning = known(usage.reasoning),
+            .audio_out = known(usage.audio_out),
+            .images = known(usage.images),
+            .audio_ms = known(usage.audio_ms)};
+}
+
+ledger::Number number(const std::optional<std::uint64_t>& count) {
+    return count ? ledger::Number(static_cast<std::int64_t>(*count)) : std::nullopt;
+}
+
+bool used_nothing(const Exchange& ex) {
+    return !ex.metering.dispatched || ex.metering.declined;
+}
+
+// Absent: neither reported nor counted, the whole reserve is charged.
+std::optional<quota::Estimate> actual_of(Exchange& ex) {
+    if (used_nothing(ex)) {
+        ex.account.cost = 0;
+        return quota::Estimate{};
+    }
+    const api::Usage& usage = ex.metering.settled;
+    if (!usage.reported()) return std::nullopt;
+    quota::Estimate actual{.input = static_cast<std::int64_t>(known(usage.input)),
+                           .output = static_cast<std::int64_t>(known(usage.output))};
+    if (ex.account.price != nullptr) {
+        actual.nano = policy::cost(consumption(usage), *ex.account.price).total;
+        ex.account.cost = actual.nano;
+    }
+    return actual;
+}
+
+void describe_attempts(const Exchange& ex, ledger::Settle& record) {
+    const metrics::RequestRecord& source = ex.record;
+    record.attempt_count = static_cast<std::uint8_t>(source.attempt_count);
+    record.attempts.count = std::min(source.attempt_count, ledger::kMaxAttempts);
+    for (std::size_t i = 0; i < record.attempts.count; ++i) {
+        const metrics::AttemptRecord& attempt = source.attempts[i];
+        ledger::Attempt& out = record.attempts.each[i];
+        out.upstream = attempt.upstream;
+        if (attempt.error) out.error_type = to_string(*attempt.error);
+        out.duration_us = micros(attempt.duration);
+        out.status = static_cast<std::uint16_t>(attempt.status);
+    }
+    if (source.attempt_count > 0) record.provider = source.attempts[source.attempt_count - 1].upstream;
+}
+
+ledger::Tokens tokens_of(const api::Usage& usage) {
+    return {.in = number(usage.input),
+            .out = number(usage.output),
+            .cache_read = number(usage.cached),
+            .cache_write = number(usage.cache_write),
+            .reasoning = number(usage.reasoning),
+            .audio_in = number(usage.audio_in),
+            .audio_out = number(usage.audio_out),
+            .images = number(usage.images)};
+}
+
+void close_in_ledger(Exchange& ex, WallTime wall) {
+    const api::Usage& usage = ex.metering.settled;
+    const metrics::RequestRecord& source = ex.record;
+    ledger::Settle record;
+    record.request_id = ex.id.view();
+    record.admitted_us = ex.account.admitted_us;
+    record.at_us = micros(wall);
+    record.outcome = to_string(ex.client_gone ? metrics::Outcome::client_cancelled : source.outcome);
+    if (source.error) record.error_type = to_string(*source.error);
+    record.cache = to_string(source.cache);
+    record.config_hash = ex.snapshot->config.hash;
+    if (ex.account.price != nullptr) record.price_source = ex.account.price->version;
+    record.http_status = static_cast<std::uint16_t>(source.status);
+    record.stream = source.stream;
+    record.tokens = tokens_of(usage);
+    record.usage_source = used_nothing(ex)   ? ledger::UsageSource::none
+                          : usage.estimated  ? ledger::UsageSource::estimated
+                          : usage.reported() ? ledger::UsageSource::upstream
+                                             : ledger::UsageSource::none;
+    record.cost.total = ex.account.cost;
+    if (source.first_token) record.ttft_us = micros(*source.first_token);
+    record.duration_us = micros(Clock::now() - ex.started);
+    record.upstream_request_id = ex.upstream_request_id;
+    record.client_request_id = source.client_request_id;
+    describe_attempts(ex, record);
+    // Fails only when the process is ending; the operation then stays open and is charged at the next start.
+    if (auto ok = ex.worker.shared.ledger->append(record); !ok)
+        log::error("an operation could not be settled in the ledger", {{"request_id", ex.id.view()}});
+    ex.account.admitted_us = 0;
+}
+
+void tell_crossings(const std::vector<quota::Crossing>& crossings) {
+    for (const quota::Crossing& crossing : crossings) {
+        std::string spent, limit;
+        quota::append_usd(spent, crossing.spent);
+        quota::append_usd(limit, crossing.limit);
+        log::warning("a budget has passed a threshold", {{"scope", crossing.kind},
+                                                         {"name", crossing.name},
+                                                         {"period", crossing.period},
+                                                         {"percent", std::to_string(crossing.percent)},
+                                                         {"spent_usd", spent},
+                                                         {"limit_usd", limit}});
+    }
+}
+
+// Counted where the provider has not told yet.
+api::Usage used_so_far(const Exchange& ex) {
+    return api::settled_usage(ex.metering.report, ex.metering.delivered,
+                              {.input_estimate = ex.metering.input_estimate, .complete = false});
 }
 
 } // namespace
@@ -40,13 +235,55 @@ Result<void> peek(Exchange& ex) {
 
 Result<void> admit(Exchange& ex, bool hit) {
     const auto moment = now();
-    const auto scopes = ex.snapshot->directory.scopes_for(*ex.principal, ex.model != nullptr ? ex.record.model : "");
+    const bool charged = is_charged(ex) && !hit;
+    const auto scopes = ex.snapshot->directory.scopes_for(*ex.principal, ex.model != nullptr ? ex.model->name : "");
     quota::AdmitCommand command{.id = quota::ReservationId(ex.id.view()), .scopes = scopes.view(), .now = moment};
-    if (hit) command.ask = quota::Ask::request_only();
+    command.ask = quota::Ask::request_only();
+    if (charged) {
+        auto ask = ask_of(ex, scopes.hard_money(), moment.wall);
+        if (!ask) return fail(ask.error());
+        command.ask = *ask;
+        command.lease = ex.model->timeouts.total + kLeaseSlack;
+    }
     auto admission = quota::Engine::admit(command);
     ex.worker.metrics.shard().observe(ex.worker.limit_check, Clock::now() - moment.steady);
-    ex.reservation = std::move(admission.reservation);
-    return judge(ex, admission.reply, moment.wall);
+    if (auto ok = judge(ex, admission.reply, moment.wall); !ok) return ok;
+    ex.account.reservation = std::move(admission.reservation);
+    if (!charged) {
+        ex.account.reservation.settle(quota::Estimate{}, moment);
+        return {};
+    }
+    if (admission.reply.output_cap) put_in_cap(ex, *admission.reply.output_cap);
+    return open_in_ledger(ex, admission.reply, moment.wall);
+}
+
+void settle(Exchange& ex) {
+    if (!ex.account.reservation && ex.account.admitted_us == 0) return;
+    const auto moment = now();
+    const auto actual = actual_of(ex);
+    if (!ex.metering.dispatched) {
+        ex.account.reservation.release(moment);
+    } else {
+        tell_crossings(ex.account.reservation.settle(actual, moment).crossings);
+    }
+    if (ex.account.admitted_us != 0) close_in_ledger(ex, moment.wall);
+}
+
+void note_progress(Exchange& ex) {
+    const TimePoint at = ex.client.now();
+    if (ex.account.admitted_us == 0 || at < ex.account.next_progress) return;
+    const bool first = ex.account.next_progress == TimePoint{};
+    ex.account.next_progress = at + kProgressPeriod;
+    if (first) return;
+    const api::Usage usage = used_so_far(ex);
+    ledger::Progress record;
+    record.request_id = ex.id.view();
+    record.at_us = micros(WallClock::now());
+    record.in_tokens = static_cast<std::int64_t>(known(usage.input));
+    record.out_tokens = static_cast<std::int64_t>(known(usage.output));
+    if (ex.account.price != nullptr) record.cost_nano = policy::cost(consumption(usage), *ex.account.price).total;
+    // Losing one costs precision after a crash, nothing else.
+    (void)ex.worker.shared.ledger->append(record);
 }
 
 } // namespace tollgate::exchange

@@ -1,15 +1,39 @@
-// What a request may use and what it used: limits and budgets around one exchange (design §9).
+// What a request may use and what it used: limits, budgets and the ledger around one exchange (design §9).
 #pragma once
 
 #include "gateway/base/error.hpp"
-#include "gateway/exchange/exchange.hpp"
+#include "policy/headers.hpp"
+#include "policy/price/price.hpp"
+#include "policy/quota/reservation.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
 
 namespace tollgate::exchange {
 
+struct Exchange;
+
+// Belongs to its exchange. Whatever way the exchange ends, the reservation's destructor settles it.
+struct Account {
+    policy::ToldLimits limits;
+    policy::quota::Reservation reservation;
+    std::shared_ptr<const policy::Price> prices;
+    const policy::PriceEntry* price = nullptr; // of `prices`, in force when it was admitted; null: unpriced
+    std::int64_t admitted_us = 0;              // wall time; 0: the ledger has no open operation of this exchange
+    std::optional<std::int64_t> cost;          // nano-USD, once settled; absent: nothing was priced
+    TimePoint next_progress{};
+    bool capped = false; // a maximum was put into the request
+};
+
 // A denial that is known already is said before the body is read. Takes nothing.
 [[nodiscard]] Result<void> peek(Exchange& ex);
-// Takes from every limit, or from none: a hit one request, everything else all it may use. Afterwards the exchange
-// holds a reservation.
+// Takes from every limit and writes the ledger's ADMIT, or neither: a hit one request, everything else all it may use.
 [[nodiscard]] Result<void> admit(Exchange& ex, bool hit);
+// Of a stream: from time to time what it has used so far goes into the ledger, so that a crash does not charge it all
+// it might have used.
+void note_progress(Exchange& ex);
+// Gives back what was not used and writes the ledger's SETTLE, from what metering has settled. Later calls do nothing.
+void settle(Exchange& ex);
 
 } // namespace tollgate::exchange

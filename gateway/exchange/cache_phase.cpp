@@ -144,10 +144,8 @@ Task<void> send_hit(Exchange& ex, cache::EntryPtr entry) {
 
 void store_answer(Exchange& ex, std::string_view content_type, std::string_view body) {
     const auto answer = ex.worker.answer_reader.read(body, ex.route->operation);
-    if (!answer) return;
-    ex.record.input_tokens = answer->usage.input;
-    ex.record.output_tokens = answer->usage.output;
-    ex.record.cached_tokens = answer->usage.cached;
+    if (!answer) return note_answer(ex, {}, false, body);
+    note_answer(ex, answer->usage, answer->has_error, body);
     if (!ex.cache.store || !api::may_store(*answer, ex.view)) return;
     auto entry = std::make_shared<cache::Entry>();
     entry->content_type = content_type;

@@ -15,7 +15,8 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex);
 // Answers with an entry: Cache-Status, Age, the stored octets.
 Task<void> send_hit(Exchange& ex, cache::EntryPtr entry);
 
-// Keeps a complete answer if it is fit to be kept; says so in ex.cache_status. `body` is copied.
+// Notes what a complete answer used; keeps it if it is fit to be kept and says so in ex.cache_status. `body` is
+// copied.
 void store_answer(Exchange& ex, std::string_view content_type, std::string_view body);
 
 } // namespace tollgate::exchange

@@ -4,14 +4,14 @@
 #include "gateway/api/request_view.hpp"
 #include "gateway/api/route.hpp"
 #include "gateway/base/error.hpp"
+#include "gateway/exchange/accounting.hpp"
+#include "gateway/exchange/metering.hpp"
 #include "gateway/exchange/peer.hpp"
 #include "gateway/exchange/worker_state.hpp"
 #include "gateway/http/body_reader.hpp"
 #include "gateway/http/codec.hpp"
 #include "gateway/net/channel.hpp"
 #include "metrics/record.hpp"
-#include "policy/headers.hpp"
-#include "policy/quota/reservation.hpp"
 
 #include <memory>
 #include <optional>
@@ -92,16 +92,17 @@ struct Exchange {
     const upstream::Model* model = nullptr;
     bool wildcard = false; // model matched a pattern: the client's own name goes upstream
     const upstream::Provider* group_provider = nullptr;
-    policy::ToldLimits limits;
-    policy::quota::Reservation reservation;
+    Account account;
     CachePlan cache;
     std::string cache_status; // value of the Cache-Status field, empty: none
 
     // State of the answer.
+    Metering metering;
     bool answer_started = false;  // octets of the answer went out: no other answer is possible
     bool answer_complete = false; // the client has a whole answer
     bool client_gone = false;
     bool close_after = false; // the connection does not serve another request
+    bool told_keep = false;   // the answer's head said that it does: a drain that begins meanwhile changes nothing
     TimePoint upstream_wait_started{};
     std::string upstream_request_id;
     std::string error_message; // what record.error_message views

@@ -137,6 +137,12 @@ Next after_failed_call(const Exchange& ex, const upstream::Attempt& attempt) {
     return nothing_sent || (repeatable && !attempt.answered_anything()) ? Next::other_upstream : Next::done;
 }
 
+// A call that may have used something stays one, whatever becomes of those after it.
+void note_dispatch(Metering& metering, bool refused) {
+    metering.declined = refused && (metering.declined || !metering.dispatched);
+    metering.dispatched = true;
+}
+
 // What a provider's failing answer becomes; the body passes unmodified where the client is meant to read it.
 Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider,
                              AttemptScope& scope, TimePoint total_deadline) {
@@ -153,6 +159,7 @@ Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const ups
     const std::string_view type = head.find("content-type").value_or("");
     if (verdict.pass_body && body && type.starts_with("application/json")) {
         record_error(ex, verdict.error);
+        end_usage(ex);
         Outlet outlet(ex, verdict.status, "application/json", body->size());
         co_await outlet.send(*body, true);
         co_return outcome;
@@ -191,9 +198,12 @@ Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoin
         const bool interrupted = attempt.aborted() && !ex.client_gone;
         outcome.result = fail(interrupted ? shutdown_error() : attempt.error());
         outcome.next = after_failed_call(ex, attempt);
+        // What a provider may have worked on is charged; a connection that had ended before is nobody's work.
+        if (attempt.sent_anything() && outcome.next != Next::same_again) note_dispatch(ex.metering, false);
         scope.record().error = outcome.result.error().type;
         co_return outcome;
     }
+    note_dispatch(ex.metering, attempt.head().status >= 300);
     scope.record().status = attempt.head().status;
     const std::string_view id = attempt.head().find("x-request-id").value_or("");
     ex.upstream_request_id = repeats_credential(*choice.provider, id) ? std::string() : clean_id(id);
@@ -215,9 +225,7 @@ bool retry_allowed(Exchange& ex) {
     return true;
 }
 
-} // namespace
-
-Task<Result<void>> forward(Exchange& ex) {
+Task<Result<void>> try_upstreams(Exchange& ex) {
     ++ex.worker.requests;
     const auto timeouts = ex.model != nullptr ? ex.model->timeouts : config::Timeouts{};
     const TimePoint total_deadline = Clock::now() + timeouts.total;
@@ -244,6 +252,14 @@ Task<Result<void>> forward(Exchange& ex) {
             ++which;
         }
     }
+    co_return result;
+}
+
+} // namespace
+
+Task<Result<void>> forward(Exchange& ex) {
+    auto result = co_await try_upstreams(ex);
+    end_usage(ex); // of what was not relayed to its end, before the error is sent
     co_return result;
 }
 

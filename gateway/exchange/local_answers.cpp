@@ -1,6 +1,7 @@
 #include "gateway/exchange/local_answers.hpp"
 
 #include "gateway/api/objects.hpp"
+#include "gateway/exchange/me.hpp"
 #include "gateway/exchange/phases.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/request_body.hpp"
@@ -63,6 +64,7 @@ Task<bool> answer_locally(Exchange& ex) {
         }
         body = answer == api::Answer::model_get ? api::model_body(model) : api::engine_body(model);
         break;
+    case api::Answer::me: body = me_body(ex, {Clock::now(), WallClock::now()}); break;
     case api::Answer::proxied:
     case api::Answer::websocket: break;
     }

@@ -3,6 +3,7 @@
 namespace tollgate::exchange {
 Task<bool> Outlet::send(std::string_view piece, bool last) {
     if (piece.empty() && !last) co_return true;
+    if (last) end_usage(ex_); // no way of relaying may forget it
     std::string head;
     char size_line[20];
     net::Gather pieces;

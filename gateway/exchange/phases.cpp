@@ -200,6 +200,15 @@ Result<void> check_grant(Exchange& ex) {
     if (ex.route->group.empty()) return {};
     // The model is judged once the body is known; here only the group.
     if (auto ok = policy::may(*ex.principal, ex.route->group, {}, ex.snapshot->catalog->names()); !ok) return ok;
+    if (ex.route->charge == api::Charge::jobs && ex.principal->hard_money) {
+        return fail(
+            Error{.type = ErrorType::policy_access_denied,
+                  .status = 403,
+                  .message = fmt::format("Key \"{}\" has a budget, and what {} spend is not known in time to keep it.",
+                                         ex.principal->key_id, ex.route->group),
+                  .openai_type = "invalid_request_error",
+                  .retry = Retry::never});
+    }
     ex.group_provider = ex.snapshot->catalog->for_group(ex.route->group);
     if (ex.group_provider == nullptr) {
         return fail(Error{

@@ -72,6 +72,7 @@ void blame_shutdown(Exchange& ex) {
 } // namespace
 
 void finish_record(Exchange& ex) {
+    end_usage(ex);
     metrics::RequestRecord& record = ex.record;
     record.started_wall = WallClock::now() - std::chrono::duration_cast<WallClock::duration>(Clock::now() - ex.started);
     record.total = Clock::now() - ex.started;
@@ -95,9 +96,14 @@ void finish_record(Exchange& ex) {
 
 Task<bool> serve(Exchange& ex) {
     auto result = co_await run_guarded(ex);
-    if (!result) co_await send_error(ex, result.error());
+    if (!result) {
+        record_error(ex, result.error());
+        end_usage(ex); // a slot is free before its client can ask again
+        co_await send_error(ex, result.error());
+    }
     finish_record(ex);
-    const bool reusable = ex.answer_complete && !ex.client_gone && ex.keep_alive();
+    const bool reusable =
+        ex.answer_complete && !ex.client_gone && ex.told_keep && !ex.close_after && !ex.worker.last_answers;
     if (!reusable) co_return false;
     co_return ex.body_reader.complete();
 }

@@ -1,15 +1,13 @@
 #include "gateway/exchange/relay.hpp"
 
+#include "gateway/api/answer_scan.hpp"
 #include "gateway/api/completions_via_chat.hpp"
-#include "gateway/api/errors.hpp"
-#include "gateway/api/json_balance.hpp"
-#include "gateway/api/objects.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/cache_phase.hpp"
 #include "gateway/exchange/outlet.hpp"
 #include "gateway/exchange/owned_objects.hpp"
+#include "gateway/exchange/relay_plan.hpp"
 #include "gateway/exchange/reply.hpp"
-#include "gateway/exchange/stream_tap.hpp"
 #include "gateway/exchange/upstream_request.hpp"
 
 #include <fmt/format.h>
@@ -21,28 +19,6 @@ namespace tollgate::exchange {
 namespace {
 
 constexpr std::uint64_t kTransformCap = 32ULL << 20; // answers that must be held whole (case 300)
-constexpr std::size_t kUsageScanCap = 64 * 1024;     // larger answers pass without a look at their usage
-constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
-
-Error bad_answer(std::string_view provider, std::string_view what) {
-    return Error{.type = ErrorType::provider_bad_response,
-                 .status = 502,
-                 .message = fmt::format("Provider \"{}\" sent {}.", provider, what),
-                 .openai_type = "server_error"};
-}
-
-Error client_left() {
-    return Error{.type = ErrorType::caller_cancelled, .status = 499, .message = "The client closed the connection."};
-}
-
-void arm_idle(Exchange& ex, upstream::Attempt& attempt, TimePoint total_deadline) {
-    const auto& timeouts = ex.model != nullptr ? ex.model->timeouts : config::Timeouts{};
-    const TimePoint idle = attempt.channel().now() + timeouts.idle;
-    if (idle < total_deadline)
-        attempt.channel().expire_hard_at(idle, "idle");
-    else
-        attempt.channel().expire_hard_at(total_deadline, "total");
-}
 
 bool is_event_stream(std::string_view type) {
     return iequals(trim(type.substr(0, type.find(';'))), "text/event-stream");
@@ -63,42 +39,65 @@ std::string passed_fields(const http::ResponseHead& head, const upstream::Provid
     return out;
 }
 
-struct Plan {
-    Exchange& ex;
-    upstream::Attempt& attempt;
-    const upstream::Provider& provider;
-    std::string_view type;
-    std::string extra;
-    TimePoint total_deadline;
-    api::JsonBalance balance{};
-
-    // False if the connection ended where JSON that it delimits did not.
-    bool follow(std::string_view piece) {
-        if (attempt.head().framing != http::Framing::until_close || !is_json(type)) return true;
-        balance.feed(piece);
-        return !attempt.body().complete() || balance.whole();
-    }
-};
-
 // What is held of an answer counts with the request's octets against body.held.
 bool hold(Exchange& ex, std::size_t octets) {
     return ex.held.grow_to(ex.body.memory.size() + octets, ex.snapshot->config.body.held);
 }
 
-// With the client still there, only the end of the process aborts an attempt.
-Error broke_off(const Exchange& ex, const upstream::Attempt& attempt) {
-    if (ex.client_gone) return client_left();
-    return attempt.aborted() ? shutdown_error() : attempt.broken_body_error();
-}
+// Finds the usage of an answer that passes in pieces, and settles it before the last one leaves.
+class PassingUsage {
+  public:
+    PassingUsage(Exchange& ex, std::string_view type)
+        : ex_(ex), json_(ex.route->billable && is_json(type)), text_(ex.route->billable && type.starts_with("text/")) {}
 
-Error broke_off(Plan& plan) {
-    return broke_off(plan.ex, plan.attempt);
+    void feed(std::string_view piece) {
+        if (json_) {
+            scan_.feed(piece);
+            ex_.metering.delivered = scan_.delivered();
+        } else if (text_ && !piece.empty()) { // a transcript, say: the text is all that it tells
+            const bool first = ex_.metering.delivered.deltas() == 0;
+            ex_.metering.delivered.add(first ? 1 : 0, piece.size());
+        }
+    }
+    void end(bool complete) {
+        if (ex_.metering.ended) return;
+        if (json_) {
+            const auto answer = ex_.worker.answer_reader.read(scan_.digest(), ex_.route->operation);
+            if (answer) ex_.metering.report = answer->usage;
+        }
+        ex_.metering.complete = complete;
+        end_usage(ex_);
+    }
+
+  private:
+    Exchange& ex_;
+    const bool json_, text_;
+    api::AnswerScan scan_;
+};
+
+// Pieces as they come, up to the last.
+Task<Result<void>> pass_rest(Plan& plan, Outlet& outlet, PassingUsage& usage) {
+    http::BodyReader& reader = plan.attempt.body();
+    while (!reader.complete()) {
+        arm_idle(plan.ex, plan.attempt, plan.total_deadline);
+        const std::string_view piece = co_await reader.next();
+        const bool broken = reader.failed() || !plan.follow(piece);
+        if (!broken) usage.feed(piece);
+        if (broken || reader.complete()) usage.end(!broken);
+        if (broken) co_return fail(broke_off(plan.ex, plan.attempt));
+        if (!co_await outlet.send(piece, reader.complete())) {
+            usage.end(false);
+            co_return fail(client_left());
+        }
+    }
+    co_return Result<void>();
 }
 
 // --- whole answers
 // ----------------------------------------------------------------------------------------------------
 
 Task<Result<void>> send_whole(Plan& plan, std::string body) {
+    end_usage(plan.ex);
     Outlet outlet(plan.ex, plan.attempt.head().status, plan.type, body.size(), plan.extra);
     if (!co_await outlet.send(body, true)) co_return fail(client_left());
     co_return Result<void>();
@@ -132,7 +131,10 @@ Task<Result<void>> relay_storable(Plan& plan) {
     while (!reader.complete() && body.size() <= cap && hold(ex, body.size())) {
         arm_idle(ex, plan.attempt, plan.total_deadline);
         const std::string_view piece = co_await reader.next();
-        if (reader.failed() || !plan.follow(piece)) co_return fail(broke_off(plan));
+        if (reader.failed() || !plan.follow(piece)) {
+            ex.metering.delivered.observe(body);
+            co_return fail(broke_off(plan.ex, plan.attempt));
+        }
         body += piece;
     }
     if (reader.complete()) {
@@ -144,15 +146,15 @@ Task<Result<void>> relay_storable(Plan& plan) {
     std::optional<std::uint64_t> length;
     if (plan.attempt.head().framing == http::Framing::length) length = plan.attempt.head().content_length;
     Outlet outlet(ex, plan.attempt.head().status, plan.type, length, plan.extra);
-    if (!co_await outlet.send(body, false)) co_return fail(client_left());
-    body = std::string();
-    while (!reader.complete()) {
-        arm_idle(ex, plan.attempt, plan.total_deadline);
-        const std::string_view piece = co_await reader.next();
-        if (reader.failed() || !plan.follow(piece)) co_return fail(broke_off(plan));
-        if (!co_await outlet.send(piece, reader.complete())) co_return fail(client_left());
+    PassingUsage usage(ex, plan.type);
+    usage.feed(body);
+    if (!co_await outlet.send(body, false)) {
+        usage.end(false);
+        co_return fail(client_left());
     }
-    co_return Result<void>();
+    body = std::string();
+    auto result = co_await pass_rest(plan, outlet, usage);
+    co_return result;
 }
 
 // --- octets as they come
@@ -166,116 +168,57 @@ Task<Result<void>> relay_octets(Plan& plan) {
     if (head.framing == http::Framing::length) length = head.content_length;
     if (head.framing == http::Framing::none) length = 0;
     Outlet outlet(ex, head.status, plan.type, length, plan.extra);
-    bool first = true;
-    do {
-        arm_idle(ex, plan.attempt, plan.total_deadline);
-        const std::string_view piece = co_await reader.next();
-        if (reader.failed() || !plan.follow(piece)) co_return fail(broke_off(plan));
-        const bool whole = first && reader.complete() && head.status == 200;
-        if (whole && is_json(plan.type) && piece.size() <= kUsageScanCap) store_answer(ex, plan.type, piece);
-        first = false;
-        if (!co_await outlet.send(piece, reader.complete())) co_return fail(client_left());
-    } while (!reader.complete());
-    co_return Result<void>();
-}
-
-// --- event streams
-// ----------------------------------------------------------------------------------------------------
-
-void record_stream(Exchange& ex, const StreamTap& tap) {
-    ex.record.first_token = tap.first_token();
-    ex.record.max_gap = tap.max_gap();
-    ex.record.input_tokens = tap.usage().input;
-    ex.record.output_tokens = tap.usage().output;
-    ex.record.cached_tokens = tap.usage().cached;
-}
-
-// After commit a failure ends the stream with an error event in the client's dialect; `[DONE]` is never invented.
-Task<Result<void>> end_broken(Plan& plan, Outlet& outlet, const StreamTap& tap, Error error) {
-    Exchange& ex = plan.ex;
-    if (!ex.answer_started || ex.client_gone) co_return fail(std::move(error));
-    std::string event = tap.mid_event() ? "\n\n" : "";
-    event += api::error_event(error, ex.id.view(), ex.route->operation == api::Operation::responses);
-    co_await outlet.send(event, false);
-    ex.close_after = true;
-    co_return fail(std::move(error));
-}
-
-Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate) {
-    Exchange& ex = plan.ex;
-    http::BodyReader& reader = plan.attempt.body();
-    StreamTap tap(ex.route->operation, ex.worker.answer_reader, ex.started);
-    std::optional<api::ChatStreamToCompletions> converter;
-    if (candidate != nullptr && candidate->via_chat) converter.emplace(ex.model_name);
-    std::string converted;
-    std::optional<Error> conversion_error;
-    std::optional<std::string> response_id;
-    const bool owns = creates_stored_response(ex) && ex.route->operation == api::Operation::responses;
-    bool owned = !owns;
-    const auto find_id = [&](std::string_view event) {
-        std::string scratch;
-        if (!owned && !response_id) response_id = api::created_response_id(http::sse_data(event, scratch));
-    };
-    const auto convert = [&](std::string_view event) {
-        auto out = converter->event(event);
-        if (out)
-            converted += *out;
-        else if (!conversion_error)
-            conversion_error = out.error();
-    };
-    std::function<void(std::string_view)> on_event;
-    if (converter)
-        on_event = convert;
-    else if (owns)
-        on_event = find_id;
-    Outlet outlet(ex, 200, kEventStream, std::nullopt, plan.extra);
-    ex.worker.metrics.shard().add(ex.worker.streams_open, 1);
-    Result<void> result;
-    for (bool last = false; !last && result;) {
-        arm_idle(ex, plan.attempt, plan.total_deadline);
-        const std::string_view piece = co_await reader.next();
-        if (reader.failed()) {
-            if (tap.terminated()) { // the stream said that it was over; only the framing's end is missing
-                if (!co_await outlet.send({}, true)) result = fail(client_left());
-                break;
-            }
-            result = co_await end_broken(plan, outlet, tap, broke_off(plan));
-            break;
-        }
-        converted.clear();
-        if (!tap.feed(piece, Clock::now(), on_event) || conversion_error) {
-            auto error =
-                conversion_error ? *conversion_error : bad_answer(plan.provider.name, "an event that is too large");
-            result = co_await end_broken(plan, outlet, tap, std::move(error));
-            break;
-        }
-        if (response_id && !owned) {
-            // Before the client learns the id, so that it can come back to it at once.
-            owned = true;
-            auto done = co_await own_object(ex, plan.provider, *response_id, "stored");
-            if (!done) {
-                result = co_await end_broken(plan, outlet, tap, done.error());
-                break;
-            }
-        }
-        const bool done = tap.terminated() && ex.route->operation != api::Operation::responses;
-        last = done || reader.complete();
-        if (reader.complete() && tap.needs_terminator() && !tap.terminated() && !tap.error_seen()) {
-            if (co_await outlet.send(converter ? std::string_view(converted) : piece, false))
-                result = co_await end_broken(plan, outlet, tap, plan.attempt.broken_body_error());
-            else
-                result = fail(client_left());
-            break;
-        }
-        if (!co_await outlet.send(converter ? std::string_view(converted) : piece, last)) result = fail(client_left());
+    PassingUsage usage(ex, plan.type);
+    arm_idle(ex, plan.attempt, plan.total_deadline);
+    const std::string_view first = co_await reader.next();
+    if (reader.failed() || !plan.follow(first)) co_return fail(broke_off(ex, plan.attempt));
+    if (reader.complete() && head.status == 200 && is_json(plan.type)) {
+        store_answer(ex, plan.type, first);
+        end_usage(ex);
+    } else {
+        usage.feed(first);
+        if (reader.complete()) usage.end(true);
     }
-    ex.worker.metrics.shard().add(ex.worker.streams_open, -1);
-    record_stream(ex, tap);
-    if (result && tap.error_seen()) record_error(ex, bad_answer(plan.provider.name, "an error inside the stream"));
+    if (!co_await outlet.send(first, reader.complete())) {
+        usage.end(false);
+        co_return fail(client_left());
+    }
+    auto result = co_await pass_rest(plan, outlet, usage);
     co_return result;
 }
 
 } // namespace
+
+Error bad_answer(std::string_view provider, std::string_view what) {
+    return Error{.type = ErrorType::provider_bad_response,
+                 .status = 502,
+                 .message = fmt::format("Provider \"{}\" sent {}.", provider, what),
+                 .openai_type = "server_error"};
+}
+
+Error client_left() {
+    return Error{.type = ErrorType::caller_cancelled, .status = 499, .message = "The client closed the connection."};
+}
+
+void arm_idle(Exchange& ex, upstream::Attempt& attempt, TimePoint total_deadline) {
+    const auto& timeouts = ex.model != nullptr ? ex.model->timeouts : config::Timeouts{};
+    const TimePoint idle = attempt.channel().now() + timeouts.idle;
+    if (idle < total_deadline)
+        attempt.channel().expire_hard_at(idle, "idle");
+    else
+        attempt.channel().expire_hard_at(total_deadline, "total");
+}
+
+Error broke_off(const Exchange& ex, const upstream::Attempt& attempt) {
+    if (ex.client_gone) return client_left();
+    return attempt.aborted() ? shutdown_error() : attempt.broken_body_error();
+}
+
+bool Plan::follow(std::string_view piece) {
+    if (attempt.head().framing != http::Framing::until_close || !is_json(type)) return true;
+    balance.feed(piece);
+    return !attempt.body().complete() || balance.whole();
+}
 
 std::string_view passable_type(std::string_view content_type) noexcept {
     static constexpr std::array<std::string_view, 7> kExact{

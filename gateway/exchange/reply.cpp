@@ -2,6 +2,7 @@
 
 #include "gateway/api/errors.hpp"
 #include "policy/headers.hpp"
+#include "policy/quota/denial.hpp"
 
 #include <fmt/format.h>
 
@@ -45,8 +46,17 @@ void append_origin(std::string& out, const Exchange& ex) {
     if (ex.record.attempt_count > 1) http::append_field(out, "x-tollgate-attempts", ex.record.attempt_count);
 }
 
-void append_connection(std::string& out, const Exchange& ex, int status) {
-    const bool close = !ex.keep_alive();
+void append_cost(std::string& out, const Exchange& ex) {
+    if (ex.account.capped) http::append_field(out, "x-tollgate-notice", "output_capped");
+    if (!ex.account.cost) return;
+    std::string usd;
+    policy::quota::append_usd(usd, *ex.account.cost);
+    http::append_field(out, "x-tollgate-cost-usd", usd);
+}
+
+void append_connection(std::string& out, Exchange& ex, int status) {
+    ex.told_keep = ex.keep_alive();
+    const bool close = !ex.told_keep;
     if (status == 426) { // RFC 9110 §15.5.22: names what is spoken; §7.8: Upgrade is always an option of Connection
         out += "upgrade: HTTP/1.1\r\n";
         out += close ? "connection: close, upgrade\r\n" : "connection: upgrade\r\n";
@@ -82,7 +92,8 @@ std::string make_head(Exchange& ex, int status, std::string_view content_type, B
     if (form == BodyForm::chunked) out += "transfer-encoding: chunked\r\n";
     if (form == BodyForm::until_close) ex.close_after = true;
     out += "cache-control: private, no-store\r\nx-content-type-options: nosniff\r\n";
-    policy::append_limit_headers(out, ex.limits);
+    policy::append_limit_headers(out, ex.account.limits);
+    append_cost(out, ex);
     append_origin(out, ex);
     append_timing(out, ex);
     out += extra;

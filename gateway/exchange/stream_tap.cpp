@@ -42,6 +42,22 @@ bool is_response_end(std::string_view event) {
            has(event, R"("type":"response.failed")") || has(event, R"("type":"response.incomplete")");
 }
 
+// A usage member that is not null, or a picture that counts by itself.
+bool tells_usage(std::string_view data, api::Operation operation) {
+    if (operation == api::Operation::image &&
+        (has(data, R"("image_generation.completed")") || has(data, R"("image_edit.completed")")))
+        return true;
+    static constexpr std::string_view kMember = R"("usage")";
+    for (std::size_t at = data.find(kMember); at != std::string_view::npos; at = data.find(kMember, at)) {
+        at += kMember.size();
+        const std::size_t colon = data.find_first_not_of(" \t\r\n", at);
+        if (colon == std::string_view::npos || data[colon] != ':') continue;
+        const std::size_t value = data.find_first_not_of(" \t\r\n", colon + 1);
+        if (value != std::string_view::npos && !data.substr(value).starts_with("null")) return true;
+    }
+    return false;
+}
+
 } // namespace
 
 bool StreamTap::needs_terminator() const noexcept {
@@ -49,27 +65,36 @@ bool StreamTap::needs_terminator() const noexcept {
            operation_ == api::Operation::responses;
 }
 
-bool StreamTap::feed(std::string_view octets, TimePoint now, const std::function<void(std::string_view)>& on_event) {
-    return splitter_.feed(octets, [&](std::string_view event) {
+bool StreamTap::feed(std::string_view octets, TimePoint now, const std::function<void(const TapEvent&)>& on_event) {
+    return splitter_.feed(octets, [&](std::string_view whole, std::size_t end) {
+        TapEvent event{.octets = whole, .data = {}, .end = end};
         observe(event, now);
         if (on_event) on_event(event);
     });
 }
 
-void StreamTap::observe(std::string_view event, TimePoint now) {
+void StreamTap::observe(TapEvent& event, TimePoint now) {
     if (first_token_) max_gap_ = std::max(max_gap_.value_or(Duration::zero()), now - last_);
     last_ = now;
-    const std::string_view data = http::sse_data(event, scratch_);
+    event.data = http::sse_data(event.octets, scratch_);
+    const std::string_view data = event.data;
     if (data.empty()) return;
     if (data.starts_with("[DONE]")) {
         terminated_ = true;
         return;
     }
     if (!first_token_ && is_content(data)) first_token_ = now - started_;
-    if (is_error(data) || event.starts_with("event: error")) error_seen_ = true;
-    if (operation_ == api::Operation::responses && is_response_end(event)) terminated_ = true;
-    if (!has(data, R"("usage":{)") && !has(data, R"("usage": {)")) return;
-    if (const auto answer = reader_.read(data, api::Operation::other)) usage_ = answer->usage;
+    if (is_error(data) || event.octets.starts_with("event: error")) error_seen_ = true;
+    if (operation_ == api::Operation::responses && is_response_end(event.octets)) terminated_ = true;
+    metering_.delivered.observe(data);
+    if (tells_usage(data, operation_)) read_usage(event);
+}
+
+void StreamTap::read_usage(TapEvent& event) {
+    const auto answer = reader_.read(event.data, api::Operation::other);
+    if (!answer) return;
+    api::merge_report(metering_.report, answer->usage);
+    event.usage_only = answer->no_choices && (answer->usage.reported() || answer->usage.refused);
 }
 
 } // namespace tollgate::exchange

@@ -4,6 +4,7 @@
 
 #include "gateway/api/answer_view.hpp"
 #include "gateway/base/time.hpp"
+#include "gateway/exchange/metering.hpp"
 #include "gateway/http/sse.hpp"
 
 #include <functional>
@@ -12,14 +13,22 @@
 
 namespace tollgate::exchange {
 
+struct TapEvent {
+    std::string_view octets; // with its blank line
+    std::string_view data;
+    std::size_t end = 0;     // where it ends in the piece that completed it
+    bool usage_only = false; // a chunk without choices that tells the usage
+};
+
 class StreamTap {
   public:
-    StreamTap(api::Operation operation, api::AnswerReader& reader, TimePoint started)
-        : operation_(operation), reader_(reader), started_(started), last_(started) {}
+    // Reports and delivered text go into `metering`, which outlives this.
+    StreamTap(api::Operation operation, api::AnswerReader& reader, TimePoint started, Metering& metering)
+        : operation_(operation), reader_(reader), metering_(metering), started_(started), last_(started) {}
 
     // False if an event is larger than the cap. `on_event` (may be empty) gets every complete event.
     [[nodiscard]] bool feed(std::string_view octets, TimePoint now,
-                            const std::function<void(std::string_view)>& on_event = {});
+                            const std::function<void(const TapEvent&)>& on_event = {});
 
     // The dialect's own end was seen: `[DONE]`, or a response's terminal event.
     [[nodiscard]] bool terminated() const noexcept { return terminated_; }
@@ -29,18 +38,18 @@ class StreamTap {
     [[nodiscard]] bool mid_event() const noexcept { return splitter_.mid_event(); }
     [[nodiscard]] std::optional<Duration> first_token() const noexcept { return first_token_; }
     [[nodiscard]] std::optional<Duration> max_gap() const noexcept { return max_gap_; }
-    [[nodiscard]] const api::Usage& usage() const noexcept { return usage_; }
 
   private:
-    void observe(std::string_view event, TimePoint now);
+    void observe(TapEvent& event, TimePoint now);
+    void read_usage(TapEvent& event);
 
     api::Operation operation_;
     api::AnswerReader& reader_;
+    Metering& metering_;
     TimePoint started_;
     TimePoint last_;
     http::SseSplitter splitter_;
     std::string scratch_;
-    api::Usage usage_;
     std::optional<Duration> first_token_, max_gap_;
     bool terminated_ = false;
     bool error_seen_ = false;

@@ -1,6 +1,7 @@
 #include "gateway/exchange/upstream_request.hpp"
 
 #include "gateway/api/completions_via_chat.hpp"
+#include "gateway/api/stream_usage.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/http/grammar.hpp"
 
@@ -59,38 +60,66 @@ void add_multipart(const Exchange& ex, std::string_view model, upstream::Payload
     range(after, body.file_size);
 }
 
-Result<void> add_json(const Exchange& ex, const upstream::Candidate* candidate, UpstreamRequest& out) {
+// A body that had to be written anew.
+void add_rewritten(std::string body, bool with_usage, UpstreamRequest& out) {
+    out.rewritten = std::move(body);
+    if (with_usage) {
+        if (const auto edit = api::ask_for_usage(out.rewritten))
+            out.rewritten.replace(edit->offset, edit->length, edit->text);
+    }
+    out.payload.pieces.add(out.rewritten);
+}
+
+// The client's own octets but for the edits, which do not overlap.
+void add_edited(std::string_view body, std::vector<api::Edit> edits, net::Gather& pieces) {
+    std::ranges::sort(edits, {}, &api::Edit::offset);
+    std::size_t at = 0;
+    for (const api::Edit& edit : edits) {
+        pieces.add(body.substr(at, edit.offset - at));
+        pieces.add(edit.text);
+        at = edit.offset + edit.length;
+    }
+    pieces.add(body.substr(at));
+}
+
+Result<void> add_json(const Exchange& ex, const upstream::Provider& provider, const upstream::Candidate* candidate,
+                      UpstreamRequest& out) {
     const std::string_view body = ex.body.memory;
+    const bool with_usage = asks_for_usage(ex, provider);
     if (candidate != nullptr && candidate->via_chat) {
         std::string with_model;
         if (!ex.view.model_token.present()) with_model = api::insert_model(body, ex.model_name, ex.view.members);
         auto chat = api::completions_to_chat_request(with_model.empty() ? body : std::string_view(with_model),
                                                      candidate->model.empty() ? ex.model_name : candidate->model);
         if (!chat) return fail(chat.error());
-        out.rewritten = std::move(*chat);
-        out.payload.pieces.add(out.rewritten);
+        add_rewritten(std::move(*chat), with_usage, out);
         return {};
     }
+    std::vector<api::Edit> edits;
     const bool in_path = ex.route->model == api::ModelIn::path;
-    if (candidate == nullptr || (!in_path && (candidate->model.empty() || candidate->model == ex.view.model))) {
-        out.payload.pieces.add(body);
-        return {};
+    if (candidate != nullptr && (in_path || (!candidate->model.empty() && candidate->model != ex.view.model))) {
+        const std::string& model = candidate->model.empty() ? ex.model_name : candidate->model;
+        if (!ex.view.model_token.present()) {
+            add_rewritten(api::insert_model(body, model, ex.view.members), with_usage, out);
+            return {};
+        }
+        append_json_string(out.rewritten, model);
+        edits.push_back({ex.view.model_token.offset, ex.view.model_token.length, out.rewritten});
     }
-    const std::string& model = candidate->model.empty() ? ex.model_name : candidate->model;
-    if (!ex.view.model_token.present()) {
-        out.rewritten = api::insert_model(body, model, ex.view.members);
-        out.payload.pieces.add(out.rewritten);
-        return {};
+    if (with_usage) {
+        if (const auto edit = api::ask_for_usage(body)) edits.push_back(*edit);
     }
-    append_json_string(out.rewritten, model);
-    const api::Pieces pieces = api::splice_model(body, ex.view.model_token, out.rewritten);
-    out.payload.pieces.add(pieces.before);
-    out.payload.pieces.add(pieces.model);
-    out.payload.pieces.add(pieces.after);
+    add_edited(body, std::move(edits), out.payload.pieces);
     return {};
 }
 
 } // namespace
+
+bool asks_for_usage(const Exchange& ex, const upstream::Provider& provider) noexcept {
+    const api::Operation operation = ex.route->operation;
+    return provider.stream_usage && ex.view.stream && !ex.view.include_usage &&
+           (operation == api::Operation::chat || operation == api::Operation::text_completion);
+}
 
 Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider& provider,
                                     const upstream::Candidate* candidate, std::size_t api_key, UpstreamRequest& out) {
@@ -98,7 +127,7 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     if (multipart) {
         add_multipart(ex, candidate == nullptr ? std::string_view() : std::string_view(candidate->model), out.payload);
     } else if (!ex.body.memory.empty()) {
-        if (auto ok = add_json(ex, candidate, out); !ok) return ok;
+        if (auto ok = add_json(ex, provider, candidate, out); !ok) return ok;
     }
     std::string& head = out.head;
     head.reserve(640);

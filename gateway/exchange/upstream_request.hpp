@@ -22,6 +22,10 @@ struct UpstreamRequest {
                                                   const upstream::Candidate* candidate, std::size_t api_key,
                                                   UpstreamRequest& out);
 
+// Whether the gateway asks for a stream's usage although the client did not: then the chunk that tells it is not passed
+// on (api-surface §4.2).
+[[nodiscard]] bool asks_for_usage(const Exchange& ex, const upstream::Provider& provider) noexcept;
+
 // Whether a provider repeats one of the keys it was called with: such a field goes nowhere (R27, R31). Keys of fewer
 // than eight octets are none ("none" stands for a provider that wants no key).
 [[nodiscard]] bool repeats_credential(const upstream::Provider& provider, std::string_view value) noexcept;

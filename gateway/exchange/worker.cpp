@@ -110,6 +110,7 @@ void Worker::use(SnapshotPtr snapshot, net::TlsContext tls) {
 void Worker::stop_accepting() {
     asio::post(io_, [this] {
         listener_.close();
+        state_->last_answers = true;
         state_->deadlines.expire_clock(kKeepAlive);
         silent_until_ = Clock::now() + kFirstRequestGrace;
         closed_.store(true, std::memory_order_release);
@@ -119,6 +120,7 @@ void Worker::stop_accepting() {
 void Worker::terminate(Duration grace) {
     asio::post(io_, [this, grace] {
         listener_.close();
+        state_->last_answers = true;
         closed_.store(true, std::memory_order_release);
         state_->interrupt_running();
         state_->deadlines.expire_clock(kKeepAlive);

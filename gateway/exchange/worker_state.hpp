@@ -22,6 +22,8 @@
 #include "metrics/request_metrics.hpp"
 #include "policy/directory.hpp"
 #include "policy/failed_keys.hpp"
+#include "policy/ledger/ledger.hpp"
+#include "policy/price/book.hpp"
 #include "policy/quota/engine.hpp"
 
 #include <boost/intrusive/list.hpp>
@@ -40,6 +42,7 @@ struct Snapshot {
     std::shared_ptr<const upstream::Catalog> catalog;
     policy::Directory directory;
     std::shared_ptr<const metrics::Vocabulary> vocabulary;
+    policy::PriceBook prices;
 };
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
 
@@ -64,6 +67,7 @@ struct Shared {
 
     DerivedKeys keys;
     policy::quota::Engine quota;
+    policy::ledger::Ledger* ledger = nullptr; // set before anything is served
     cache::MemoryCache cache;
     net::Resolver resolver;
     net::Sources sources; // of the connections on the api listener
@@ -119,6 +123,7 @@ struct WorkerState {
     std::string date_line; // "date: …\r\n", refreshed by the tick
     LoopLag lag;
     Pressure pressure = Pressure::none; // renewed by the tick
+    bool last_answers = false;          // drain.delay is over: no connection outlives its answer
     bool terminating = false;           // connections end because the process does
     boost::intrusive::list<Interruptible, boost::intrusive::constant_time_size<false>> running;
     std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 namespace tollgate::http {
 
@@ -15,8 +16,10 @@ class SseSplitter {
     // Calls on_event(std::string_view) for every event completed by `octets`, with its blank line. The byte order mark
     // that a stream may begin with, and empty lines between events, are left out. False once an event exceeds
     // kMaxSseEvent: the stream must be abandoned.
+    // One that takes a second argument is told how many of `octets` are behind it with this event.
     template <class OnEvent>
     [[nodiscard]] bool feed(std::string_view octets, OnEvent&& on_event) {
+        const std::size_t all = octets.size();
         while (!octets.empty()) {
             if (!in_event_ && (octets.front() == '\n' || octets.front() == '\r')) {
                 octets.remove_prefix(1);
@@ -28,7 +31,12 @@ class SseSplitter {
             if (!whole) pending_.append(octets.substr(0, n));
             if (complete_) {
                 const auto event = without_mark(whole ? octets.substr(0, n) : std::string_view(pending_));
-                if (!event.empty()) on_event(event);
+                const std::size_t end = all - octets.size() + n;
+                if constexpr (std::is_invocable_v<OnEvent, std::string_view, std::size_t>) {
+                    if (!event.empty()) on_event(event, end);
+                } else {
+                    if (!event.empty()) on_event(event);
+                }
                 pending_.clear();
             }
             octets.remove_prefix(n);

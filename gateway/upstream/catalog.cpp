@@ -69,6 +69,7 @@ std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config
     const std::string authority = from.host.find(':') == std::string::npos ? from.host : fmt::format("[{}]", from.host);
     provider->host_line =
         default_port ? fmt::format("Host: {}\r\n", authority) : fmt::format("Host: {}:{}\r\n", authority, from.port);
+    provider->stream_usage = from.stream_usage;
     provider->credential_lines = credential_lines(from);
     return provider;
 }
@@ -80,6 +81,7 @@ std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index
     model->index = index;
     model->timeouts = from.timeouts;
     model->cache = from.cache;
+    model->size = {.max_output = from.max_output, .context = from.context};
     for (const config::Upstream& upstream : from.upstreams) {
         Candidate candidate;
         const auto provider =

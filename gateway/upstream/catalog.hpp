@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/config.hpp"
+#include "gateway/api/estimate.hpp"
 #include "gateway/net/dial.hpp"
 
 #include <cstdint>
@@ -23,6 +24,7 @@ struct Provider {
     std::string path_prefix;              // "/v1"
     std::string host_line;                // "Host: api.openai.com\r\n"
     std::vector<Secret> credential_lines; // "Authorization: Bearer …\r\n" with the pinned provider fields, one per key
+    bool stream_usage = false;            // streams are asked for their usage
 };
 
 struct Candidate {
@@ -40,6 +42,7 @@ struct Model {
     std::vector<Candidate> candidates; // by order, then as written
     config::Timeouts timeouts;
     config::CacheOverride cache;
+    api::ModelSize size;
     std::string identity; // for the cache key: every (provider, model) that may answer
 };
 

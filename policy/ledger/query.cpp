@@ -12,31 +12,38 @@
 namespace tollgate::policy::ledger {
 namespace {
 
-constexpr std::array<std::string_view, 10> kByWords{"all",      "org",       "team", "key",     "model",
-                                                    "provider", "operation", "day",  "outcome", "cache"};
+constexpr std::array<std::string_view, kByCount> kByWords{"all",       "org", "team",    "key",   "model", "provider",
+                                                          "operation", "day", "outcome", "cache", "hour"};
 
-// ?1 the column by its word; [?2, ?3) hours.
-constexpr sqlite::Sql kHours = R"sql(
-    SELECT CASE ?1 WHEN 'org' THEN org_id WHEN 'team' THEN team_id WHEN 'key' THEN key_id WHEN 'model' THEN model
-        WHEN 'provider' THEN provider WHEN 'operation' THEN operation WHEN 'outcome' THEN outcome
-        WHEN 'cache' THEN cache ELSE '' END AS name,
+// SQL is a literal always (sqlite::Sql), so what three statements share is pasted before it is one.
+// ?1 ?2 ?3 columns by their words; [?4, ?5) hours or microseconds; ?6 … ?9 what has to be equal, NULL: anything.
+#define TOLLGATE_COLUMN(word)                                                                                          \
+    "CASE " word " WHEN 'org' THEN org_id WHEN 'team' THEN team_id WHEN 'key' THEN key_id WHEN 'model' THEN model"     \
+    " WHEN 'provider' THEN provider WHEN 'operation' THEN operation WHEN 'outcome' THEN outcome"                       \
+    " WHEN 'cache' THEN cache WHEN 'hour' THEN hour ELSE '' END, "
+#define TOLLGATE_COLUMNS "SELECT " TOLLGATE_COLUMN("?1") TOLLGATE_COLUMN("?2") TOLLGATE_COLUMN("?3")
+#define TOLLGATE_ONLY                                                                                                  \
+    " AND (?6 IS NULL OR org_id = ?6) AND (?7 IS NULL OR team_id = ?7) AND (?8 IS NULL OR key_id = ?8)"                \
+    " AND (?9 IS NULL OR model = ?9) GROUP BY 1, 2, 3"
+
+constexpr sqlite::Sql kHours = TOLLGATE_COLUMNS R"sql(
         sum(requests), sum(in_tokens), sum(out_tokens), sum(cost_nano), sum(unpriced), sum(estimated),
         sum(unmetered), sum(saved_nano), sum(ttft_us_sum), sum(duration_us_sum)
-    FROM usage_hour WHERE hour >= ?2 AND hour < ?3 GROUP BY 1)sql";
-// [?2, ?3) microseconds.
-constexpr sqlite::Sql kRows = R"sql(
-    SELECT CASE ?1 WHEN 'org' THEN org_id WHEN 'team' THEN team_id WHEN 'key' THEN key_id WHEN 'model' THEN model
-        WHEN 'provider' THEN provider WHEN 'operation' THEN operation WHEN 'outcome' THEN outcome
-        WHEN 'cache' THEN cache ELSE '' END AS name,
+    FROM usage_hour WHERE hour >= ?4 AND hour < ?5)sql" TOLLGATE_ONLY;
+constexpr sqlite::Sql kRows = TOLLGATE_COLUMNS R"sql(
         count(*), coalesce(sum(in_tokens), 0), coalesce(sum(out_tokens), 0), coalesce(sum(cost_nano), 0),
         sum(cost_nano IS NULL), sum(usage_source = 'estimated'), sum(in_tokens IS NULL AND out_tokens IS NULL),
         coalesce(sum(saved_nano), 0), coalesce(sum(ttft_us), 0), sum(duration_us)
-    FROM usage_record WHERE ts_start_us >= ?2 AND ts_start_us < ?3 GROUP BY 1)sql";
-constexpr sqlite::Sql kAdjustments = R"sql(
-    SELECT CASE ?1 WHEN 'org' THEN org_id WHEN 'team' THEN team_id WHEN 'key' THEN key_id WHEN 'operation' THEN 'adjust'
-        WHEN 'outcome' THEN 'adjust' WHEN 'cache' THEN 'none' ELSE '' END AS name,
+    FROM (SELECT *, ts_start_us / 3600000000 AS hour FROM usage_record)
+    WHERE ts_start_us >= ?4 AND ts_start_us < ?5)sql" TOLLGATE_ONLY;
+constexpr sqlite::Sql kAdjustments = TOLLGATE_COLUMNS R"sql(
         0, 0, 0, sum(nano), 0, 0, 0, 0, 0, 0
-    FROM adjustment WHERE ts_us >= ?2 AND ts_us < ?3 GROUP BY 1)sql";
+    FROM (SELECT *, ts_us / 3600000000 AS hour, '' AS model, '' AS provider, 'adjust' AS operation,
+            'adjust' AS outcome, 'none' AS cache FROM adjustment)
+    WHERE ts_us >= ?4 AND ts_us < ?5)sql" TOLLGATE_ONLY;
+#undef TOLLGATE_COLUMN
+#undef TOLLGATE_COLUMNS
+#undef TOLLGATE_ONLY
 constexpr sqlite::Sql kRowsDropped = R"sql(
     SELECT EXISTS (SELECT 1 FROM usage_hour WHERE requests > 0) AND NOT EXISTS (SELECT 1 FROM usage_record))sql";
 
@@ -52,55 +59,71 @@ constexpr sqlite::Sql kFindAttempts = R"sql(
     SELECT upstream, start_us, ttft_us, duration_us, status, error_type, in_tokens, out_tokens, cost_nano
     FROM usage_attempt WHERE request_id = ?1 ORDER BY n)sql";
 
-using Sums = std::map<std::string, Totals, std::less<>>;
+using Sums = std::map<std::vector<std::string>, Totals>;
 
 std::unexpected<std::string> about(const std::string& file, const std::string& why) {
     return std::unexpected(fmt::format("the usage table {}: {}", file, why));
 }
 
+std::string name_of(By by, Day day, const Execution& row, int column) {
+    if (by == By::day) return to_string(day);
+    if (by != By::hour) return row.column(column);
+    const std::int64_t hour = row.column_number(column).value_or(0);
+    return fmt::format("{}T{:02}:00Z", to_string(day), hour - start_of(day) / kMicrosPerHour);
+}
+
+bool add_row(const Execution& row, Totals& sum) {
+    int column = static_cast<int>(kMostBy);
+    for (std::int64_t* const value :
+         {&sum.requests, &sum.in_tokens, &sum.out_tokens, &sum.cost_nano, &sum.unpriced, &sum.estimated, &sum.unmetered,
+          &sum.saved_nano, &sum.ttft_us_sum, &sum.duration_us_sum}) {
+        if (__builtin_add_overflow(*value, row.column_number(column++).value_or(0), value)) return false;
+    }
+    return true;
+}
+
 // Adds what one statement says about [from, to), in its own unit.
-sqlite::Result<void> add(sqlite::Database& database, sqlite::Sql sql, By by, std::string_view day, std::int64_t from,
-                         std::int64_t to, Sums& sums) {
+sqlite::Result<void> add(sqlite::Database& database, sqlite::Sql sql, const UsageQuery& asked, Day day,
+                         std::int64_t from, std::int64_t to, Sums& sums) {
     if (from >= to) return {};
     auto statement = database.prepare(sql);
     if (!statement) return std::unexpected(statement.error());
     Execution query(*statement);
-    query.text(to_string(by)).number(from).number(to);
+    for (std::size_t i = 0; i < kMostBy; ++i) query.text(i < asked.by.size() ? to_string(asked.by[i]) : "all");
+    query.number(from).number(to);
+    query.text_if(asked.only.org).text_if(asked.only.team).text_if(asked.only.key).text_if(asked.only.model);
     while (true) {
         const auto row = query.step();
         if (!row) return std::unexpected(row.error());
         if (!*row) return {};
-        std::string name = by == By::day ? std::string(day) : query.column(0);
-        Totals& sum = sums[name];
-        sum.name = name;
-        int column = 0;
-        for (std::int64_t* const value :
-             {&sum.requests, &sum.in_tokens, &sum.out_tokens, &sum.cost_nano, &sum.unpriced, &sum.estimated,
-              &sum.unmetered, &sum.saved_nano, &sum.ttft_us_sum, &sum.duration_us_sum}) {
-            *value += query.column_number(++column).value_or(0);
-        }
+        std::vector<std::string> names;
+        for (const By by : asked.by) names.push_back(name_of(by, day, query, static_cast<int>(names.size())));
+        Totals& sum = sums[names];
+        sum.names = std::move(names);
+        if (!add_row(query, sum)) return std::unexpected<std::string>("a sum does not fit into 64 bits");
     }
 }
 
-sqlite::Result<void> add_day(sqlite::Database& database, By by, Day day, std::int64_t since, std::int64_t until,
-                             Sums& sums) {
-    const std::string name = to_string(day);
+// [since, until) lies within the day.
+sqlite::Result<void> add_day(sqlite::Database& database, const UsageQuery& asked, Day day, std::int64_t since,
+                             std::int64_t until, Sums& sums) {
     sqlite::Transaction moment(database); // one state of the file for all statements
     if (auto begun = moment.begin(); !begun) return begun;
     const auto dropped = first_value(database, kRowsDropped);
     if (!dropped) return std::unexpected(dropped.error());
     const bool rows = *dropped == "0";
-    const std::int64_t first = hour_of(since + kMicrosPerHour - 1); // whole hours
+    const bool wide = !rows && asked.cautious;
+    const std::int64_t first = hour_of(wide ? since : since + kMicrosPerHour - 1); // whole hours
     const std::int64_t last = hour_of(rows ? until : until + kMicrosPerHour - 1);
     const bool whole = first < last;
     // Without a whole hour the first of the two ends is everything.
     const std::pair<std::int64_t, std::int64_t> ends[] = {{since, whole ? first * kMicrosPerHour : until},
                                                           {whole ? last * kMicrosPerHour : until, until}};
-    if (auto done = add(database, kHours, by, name, first, last, sums); !done) return done;
+    if (auto done = add(database, kHours, asked, day, first, last, sums); !done) return done;
     for (const auto& [from, to] : ends) {
         if (!rows) break;
         for (const sqlite::Sql sql : {kRows, kAdjustments}) {
-            if (auto done = add(database, sql, by, name, from, to, sums); !done) return done;
+            if (auto done = add(database, sql, asked, day, from, to, sums); !done) return done;
         }
     }
     return moment.commit();
@@ -206,24 +229,33 @@ std::optional<By> parse_by(std::string_view word) noexcept {
     return static_cast<By>(at - kByWords.begin());
 }
 
-std::expected<std::vector<Totals>, std::string> totals(const std::string& directory, By by, std::int64_t since_us,
-                                                       std::int64_t until_us) {
+std::expected<std::vector<Totals>, std::string> totals(const std::string& directory, const UsageQuery& query) {
+    if (query.by.size() > kMostBy) {
+        return std::unexpected(
+            fmt::format("usage can be asked by {} things at once, not {}", kMostBy, query.by.size()));
+    }
     const auto days = list_days(directory);
     if (!days) return std::unexpected(days.error());
     Sums sums;
     for (const Day day : *days) {
-        const std::int64_t since = std::max(since_us, start_of(day));
-        const std::int64_t until = std::min(until_us, start_of(day + std::chrono::days(1)));
+        const std::int64_t since = std::max(query.since_us, start_of(day));
+        const std::int64_t until = std::min(query.until_us, start_of(day + std::chrono::days(1)));
         if (since >= until) continue;
         const std::string file = day_file(directory, day);
-        auto database = open_day(file);
+        auto database = open_day_reading(file);
         if (!database) return std::unexpected(database.error());
-        if (auto added = add_day(*database, by, day, since, until, sums); !added) return about(file, added.error());
+        if (!*database) continue;
+        if (auto added = add_day(**database, query, day, since, until, sums); !added) return about(file, added.error());
     }
     std::vector<Totals> all;
     all.reserve(sums.size());
     for (auto& sum : sums) all.push_back(std::move(sum.second));
     return all;
+}
+
+std::expected<std::vector<Totals>, std::string> totals(const std::string& directory, By by, std::int64_t since_us,
+                                                       std::int64_t until_us) {
+    return totals(directory, {.since_us = since_us, .until_us = until_us, .by = {by}, .only = {}});
 }
 
 std::expected<std::optional<StoredOperation>, std::string> find_operation(const std::string& directory,
@@ -232,10 +264,11 @@ std::expected<std::optional<StoredOperation>, std::string> find_operation(const 
     if (!days) return std::unexpected(days.error());
     for (const Day day : std::views::reverse(*days)) {
         const std::string file = day_file(directory, day);
-        auto database = open_day(file);
+        auto database = open_day_reading(file);
         if (!database) return std::unexpected(database.error());
+        if (!*database) continue;
         StoredOperation found;
-        const auto there = find_in(*database, request_id, found);
+        const auto there = find_in(**database, request_id, found);
         if (!there) return about(file, there.error());
         if (*there) return found;
     }

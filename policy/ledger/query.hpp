@@ -14,12 +14,16 @@
 
 namespace tollgate::policy::ledger {
 
-enum class By : std::uint8_t { all, org, team, key, model, provider, operation, day, outcome, cache };
+enum class By : std::uint8_t { all, org, team, key, model, provider, operation, day, outcome, cache, hour };
+inline constexpr std::size_t kByCount = 11;
+inline constexpr std::size_t kMostBy = 3; // columns of one question
 [[nodiscard]] std::string_view to_string(By by) noexcept;
 [[nodiscard]] std::optional<By> parse_by(std::string_view word) noexcept;
 
 struct Totals {
-    std::string name; // what `by` says; empty for By::all, and for adjustments where they have no such thing
+    // One for each `by`: "2026-10-05" for a day, "2026-10-05T13:00Z" for an hour; empty for By::all, and for
+    // adjustments where they have no such thing.
+    std::vector<std::string> names;
     std::int64_t requests = 0;
     std::int64_t in_tokens = 0; // of requests whose tokens are known
     std::int64_t out_tokens = 0;
@@ -33,8 +37,24 @@ struct Totals {
     bool operator==(const Totals&) const = default;
 };
 
-// Of the operations admitted in [since_us, until_us), wall time, ordered by name. Whole hours come from the roll-up,
-// the ends from the rows; where those were dropped, an end hour counts if it starts inside. Without anything: empty.
+// Those that are set must be equal; views live as long as the call.
+struct Only {
+    std::optional<std::string_view> org, team, key, model;
+};
+
+// Of the operations admitted in [since_us, until_us), wall time. Whole hours come from the roll-up, the ends from the
+// rows. Where retention dropped those, an end hour counts if it starts inside, or, `cautious`, if any of it is inside.
+struct UsageQuery {
+    std::int64_t since_us = 0;
+    std::int64_t until_us = 0;
+    std::vector<By> by; // at most kMostBy; none: one sum of everything
+    Only only;
+    bool cautious = false;
+};
+
+// Ordered by names. Without anything: empty. A sum that does not fit into 64 bits is an error.
+[[nodiscard]] std::expected<std::vector<Totals>, std::string> totals(const std::string& directory,
+                                                                     const UsageQuery& query);
 [[nodiscard]] std::expected<std::vector<Totals>, std::string> totals(const std::string& directory, By by,
                                                                      std::int64_t since_us, std::int64_t until_us);
 

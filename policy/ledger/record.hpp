@@ -38,11 +38,11 @@ struct Periods {
 };
 
 // Written before dispatch: this much may be spent. A second ADMIT of the same request (a top-up, a dearer fallback)
-// replaces the first.
+// replaces the first and repeats its instant.
 struct Admit {
     std::string_view request_id; // word; 1…63 octets, never clipped
     std::uint8_t attempt = 1;
-    std::int64_t at_us = 0; // wall time; the UTC day of it is the day the operation belongs to
+    std::int64_t at_us = 0; // wall time; its day and budget period are the operation's
     std::int64_t reserved_tokens = 0;
     std::int64_t reserved_nano = 0;                                      // USD / 10^9
     std::string_view org, team, key, provider, operation, price_version; // words

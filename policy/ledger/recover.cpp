@@ -111,6 +111,7 @@ Settle settle_unknown(const OpenOperation& operation, std::int64_t now_us) noexc
 
 Examination examine(const Segment& segment, const std::function<void(std::string_view, std::size_t)>& visit) {
     Examination found{.end = kSegmentHead};
+    const std::size_t claimed = segment.claimed_used(); // first: a writer may add to it while we read
     while (true) {
         const FrameView frame = first_frame(segment.octets(found.end, segment.size()));
         if (frame.state != FrameState::valid) break;
@@ -118,8 +119,8 @@ Examination examine(const Segment& segment, const std::function<void(std::string
         ++found.frames;
         found.end += frame.octets.size();
     }
-    if (found.end >= segment.claimed_used()) return found;
-    found.lost = segment.claimed_used() - found.end;
+    if (found.end >= claimed) return found;
+    found.lost = claimed - found.end;
     found.valid_after = any_frame(segment, found.end + kFrameAlignment);
     return found;
 }

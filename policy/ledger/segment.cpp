@@ -34,8 +34,8 @@ std::string reason(int error) {
     return std::generic_category().message(error);
 }
 
-char* map(int fd, std::size_t size) {
-    void* const at = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+char* map(int fd, std::size_t size, int protection = PROT_READ | PROT_WRITE) {
+    void* const at = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
     return at == MAP_FAILED ? nullptr : static_cast<char*>(at);
 }
 
@@ -90,7 +90,15 @@ auto Segment::create(const std::string& directory, Sequence sequence, std::size_
 }
 
 auto Segment::open(const std::string& file) -> Result<std::shared_ptr<Segment>> {
-    Fd fd(::open(file.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
+    return attach(file, O_RDWR, PROT_READ | PROT_WRITE);
+}
+
+auto Segment::open_reading(const std::string& file) -> Result<std::shared_ptr<const Segment>> {
+    return attach(file, O_RDONLY, PROT_READ);
+}
+
+auto Segment::attach(const std::string& file, int access, int protection) -> Result<std::shared_ptr<Segment>> {
+    Fd fd(::open(file.c_str(), access | O_CLOEXEC | O_NOFOLLOW));
     if (!fd) return failed("cannot open {}: {}", file, reason(errno));
     struct stat status{};
     if (::fstat(fd.get(), &status) != 0) return failed("cannot inspect {}: {}", file, reason(errno));
@@ -98,7 +106,7 @@ auto Segment::open(const std::string& file) -> Result<std::shared_ptr<Segment>> 
     if (!S_ISREG(status.st_mode) || size < kSegmentHead) {
         return failed("{} is damaged at offset 0: it is no ledger segment or its head is cut off", file);
     }
-    char* const data = map(fd.get(), size);
+    char* const data = map(fd.get(), size, protection);
     if (data == nullptr) return failed("cannot map {}: {}", file, reason(errno));
     Sequence sequence = 0;
     std::uint32_t check = 0;

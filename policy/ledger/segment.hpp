@@ -45,6 +45,8 @@ class Segment {
                                                                  std::size_t size);
     // An existing file of any content. The error names the file.
     [[nodiscard]] static Result<std::shared_ptr<Segment>> open(const std::string& file);
+    // The same beside its writer, of whatever process: only what is const may be called.
+    [[nodiscard]] static Result<std::shared_ptr<const Segment>> open_reading(const std::string& file);
     ~Segment();
     Segment(const Segment&) = delete;
     Segment& operator=(const Segment&) = delete;
@@ -79,6 +81,7 @@ class Segment {
     [[nodiscard]] Result<void> remove();
 
   private:
+    [[nodiscard]] static Result<std::shared_ptr<Segment>> attach(const std::string& file, int access, int protection);
     Segment(std::string file, Fd fd, char* data, std::size_t size, Sequence sequence);
     [[nodiscard]] std::atomic_ref<std::uint64_t> counter(std::size_t at) const;
 

@@ -1,5 +1,6 @@
 #include "policy/ledger/table.hpp"
 
+#include "policy/ledger/roll_up.hpp"
 #include "policy/ledger/segment.hpp"
 #include "policy/ledger/table_sql.hpp"
 #include "policy/store_files.hpp"
@@ -31,18 +32,6 @@ constexpr sqlite::Sql kInsertAttempt = R"sql(
     INSERT OR IGNORE INTO usage_attempt (request_id, n, upstream, start_us, ttft_us, duration_us, status, error_type,
         in_tokens, out_tokens, cost_nano)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))sql";
-constexpr sqlite::Sql kAddHour = R"sql(
-    INSERT INTO usage_hour (hour, org_id, team_id, key_id, model, provider, operation, outcome, cache,
-        requests, in_tokens, out_tokens, cost_nano, unpriced, estimated, unmetered, saved_nano, ttft_us_sum,
-        duration_us_sum)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
-    ON CONFLICT DO UPDATE SET
-        requests = requests + excluded.requests, in_tokens = in_tokens + excluded.in_tokens,
-        out_tokens = out_tokens + excluded.out_tokens, cost_nano = cost_nano + excluded.cost_nano,
-        unpriced = unpriced + excluded.unpriced, estimated = estimated + excluded.estimated,
-        unmetered = unmetered + excluded.unmetered, saved_nano = saved_nano + excluded.saved_nano,
-        ttft_us_sum = ttft_us_sum + excluded.ttft_us_sum,
-        duration_us_sum = duration_us_sum + excluded.duration_us_sum)sql";
 constexpr sqlite::Sql kInsertAdjustment = R"sql(
     INSERT OR IGNORE INTO adjustment (id, ts_us, org_id, team_id, key_id, nano, reason, actor)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
@@ -51,10 +40,6 @@ constexpr sqlite::Sql kContains = "SELECT 1 FROM usage_record WHERE request_id =
 template <class T>
 std::unexpected<std::string> about(const std::string& file, const std::expected<T, std::string>& failed) {
     return std::unexpected(fmt::format("the usage table {}: {}", file, failed.error()));
-}
-
-std::string_view provider_of(const Operation& operation) {
-    return operation.settle.provider.empty() ? operation.admit.provider : operation.settle.provider;
 }
 
 std::string joined(const Periods& periods) {
@@ -70,7 +55,7 @@ sqlite::Result<void> create_schema(sqlite::Database& database) {
     sqlite::Transaction transaction(database);
     if (auto begun = transaction.begin(); !begun) return begun;
     for (const sqlite::Sql sql :
-         {kMakeRecords, kMakeStartIndex, kMakeAttempts, kMakeHours, kMakeAdjustments, kSetTableVersion}) {
+         {kMakeRecords, kMakeStartIndex, kMakeAttempts, kMakeHours, kMakeDays, kMakeAdjustments, kSetTableVersion}) {
         if (auto made = database.run(sql); !made) return made;
     }
     return transaction.commit();
@@ -86,6 +71,15 @@ sqlite::Result<std::string> first_value(sqlite::Database& database, sqlite::Sql 
     return *row ? statement->text(0) : std::string();
 }
 
+namespace {
+
+std::unexpected<std::string> strange_version(const std::string& file, const std::string& version) {
+    return std::unexpected(fmt::format("the usage table {}: its schema version is {}, this program knows {}", file,
+                                       version, kTableVersion));
+}
+
+} // namespace
+
 std::expected<sqlite::Database, std::string> open_day(const std::string& file) {
     if (auto made = ensure_private_file(file); !made) return std::unexpected(made.error());
     sqlite::Result<sqlite::Database> database = sqlite::Database::open(file);
@@ -95,10 +89,22 @@ std::expected<sqlite::Database, std::string> open_day(const std::string& file) {
     if (*version == "0") {
         if (auto made = create_schema(*database); !made) return about(file, made);
     } else if (*version != kTableVersion) {
-        return std::unexpected(fmt::format("the usage table {}: its schema version is {}, this program knows {}", file,
-                                           *version, kTableVersion));
+        return strange_version(file, *version);
     }
     return database;
+}
+
+std::expected<std::optional<sqlite::Database>, std::string> open_day_reading(const std::string& file) {
+    sqlite::Result<sqlite::Database> database = sqlite::Database::open_reading(file);
+    if (!database) {
+        if (::access(file.c_str(), F_OK) != 0 && errno == ENOENT) return std::nullopt;
+        return about(file, database);
+    }
+    const sqlite::Result<std::string> version = first_value(*database, kGetTableVersion);
+    if (!version) return about(file, version);
+    if (*version == "0") return std::nullopt;
+    if (*version != kTableVersion) return strange_version(file, *version);
+    return std::move(*database);
 }
 
 // One day's file and its statements.
@@ -112,7 +118,6 @@ class Table::DayTable {
         day->database_ = std::move(*database);
         const std::pair<sqlite::Statement*, sqlite::Sql> all[] = {{&day->record_, kInsertRecord},
                                                                   {&day->attempt_, kInsertAttempt},
-                                                                  {&day->hour_, kAddHour},
                                                                   {&day->adjustment_, kInsertAdjustment},
                                                                   {&day->contains_, kContains}};
         for (const auto& [statement, sql] : all) {
@@ -120,11 +125,13 @@ class Table::DayTable {
             if (!prepared) return about(file, prepared);
             *statement = std::move(*prepared);
         }
+        if (auto ready = day->roll_up_.open(day->database_); !ready) return about(file, ready);
         return day;
     }
 
     Result<Written> write(std::span<const Operation* const> operations, std::span<const Adjust* const> adjustments) {
         Written written;
+        roll_up_.clear();
         sqlite::Transaction transaction(database_);
         if (auto begun = transaction.begin(); !begun) return about(file_, begun);
         for (const Operation* const operation : operations) {
@@ -133,6 +140,7 @@ class Table::DayTable {
         for (const Adjust* const adjustment : adjustments) {
             if (auto done = add(*adjustment, written); !done) return about(file_, done);
         }
+        if (auto done = roll_up_.write(); !done) return about(file_, done);
         if (auto done = transaction.commit(); !done) return about(file_, done);
         return written;
     }
@@ -168,7 +176,12 @@ class Table::DayTable {
             insert.number(attempt.in_tokens).number(attempt.out_tokens).number(attempt.cost_nano);
             if (auto done = insert.step(); !done) return std::unexpected(done.error());
         }
-        return add_hour(operation);
+        if (!roll_up_.add(operation)) return too_much();
+        return {};
+    }
+
+    static std::unexpected<std::string> too_much() {
+        return std::unexpected<std::string>("a sum of the roll-up does not fit into 64 bits");
     }
 
     sqlite::Result<void> add_record(const Operation& operation) {
@@ -192,20 +205,6 @@ class Table::DayTable {
         return {};
     }
 
-    sqlite::Result<void> add_hour(const Operation& operation) {
-        const Admit& a = operation.admit;
-        const Settle& s = operation.settle;
-        Execution add(hour_);
-        add.number(hour_of(a.at_us)).text(a.org).text(a.team).text(a.key).text(a.model).text(provider_of(operation));
-        add.text(a.operation).text(s.outcome).text(s.cache).number(1);
-        add.number(s.tokens.in.value_or(0)).number(s.tokens.out.value_or(0)).number(s.cost.total.value_or(0));
-        add.number(s.cost.total ? 0 : 1).number(s.usage_source == UsageSource::estimated ? 1 : 0);
-        add.number(s.tokens.in || s.tokens.out ? 0 : 1).number(s.saved_nano.value_or(0));
-        add.number(s.ttft_us.value_or(0)).number(s.duration_us);
-        if (auto done = add.step(); !done) return std::unexpected(done.error());
-        return {};
-    }
-
     sqlite::Result<void> add(const Adjust& adjustment, Written& written) {
         {
             Execution insert(adjustment_);
@@ -218,18 +217,14 @@ class Table::DayTable {
             return {};
         }
         ++written.rows;
-        Execution add(hour_);
-        add.number(hour_of(adjustment.at_us)).text(adjustment.org).text(adjustment.team).text(adjustment.key);
-        add.text("").text("").text(kAdjustOperation).text(kAdjustOperation).text("none");
-        add.number(0).number(0).number(0).number(adjustment.nano);
-        for (int i = 0; i < 6; ++i) add.number(0);
-        if (auto done = add.step(); !done) return std::unexpected(done.error());
+        if (!roll_up_.add(adjustment)) return too_much();
         return {};
     }
 
     std::string file_;
     sqlite::Database database_;
-    sqlite::Statement record_, attempt_, hour_, adjustment_, contains_;
+    sqlite::Statement record_, attempt_, adjustment_, contains_;
+    RollUp roll_up_;
 };
 
 Table::Table(std::string directory) : directory_(std::move(directory)) {}

@@ -1,6 +1,6 @@
 // The usage table: what the ledger is for people. One SQLite file per UTC day of admission, so that retention is a file
-// less, a day's rows and its hourly roll-up change in one transaction (SQLite's transactions over several files in WAL
-// mode are not atomic), and a year of history costs a start nothing.
+// less, a day's rows and its roll-ups (hourly; daily for money) change in one transaction (SQLite's transactions over
+// several files in WAL mode are not atomic), and a year of history costs a start nothing.
 //
 // The schema is that of observability §3.3 without what this product does not know yet (project, tags, end user,
 // content). Money is nano-USD, times are microseconds of wall time, NULL is unknown.
@@ -47,7 +47,7 @@ class Table {
     [[nodiscard]] Result<Written> write(std::span<const Operation> operations, std::span<const Adjust> adjustments);
     [[nodiscard]] Result<bool> contains(std::string_view request_id, Day day);
 
-    // Retention. The first keeps the day's hourly roll-up. Neither may be called for a day that can still get rows.
+    // Retention. The first keeps the day's roll-ups. Neither may be called for a day that can still get rows.
     [[nodiscard]] Result<void> drop_records(Day day);
     [[nodiscard]] Result<void> drop_day(Day day);
 

@@ -1,11 +1,9 @@
-// Private to policy/ledger: the schema, and SQLite statements with numbers.
+// Private to policy/ledger: the schema, and how a statement is executed.
 #pragma once
 
 #include "policy/ledger/record.hpp"
 #include "policy/sqlite.hpp"
 
-#include <array>
-#include <charconv>
 #include <cstdint>
 #include <expected>
 #include <optional>
@@ -56,6 +54,13 @@ inline constexpr sqlite::Sql kMakeHours = R"sql(
         ttft_us_sum INTEGER NOT NULL, duration_us_sum INTEGER NOT NULL,
         PRIMARY KEY (hour, org_id, team_id, key_id, model, provider, operation, outcome, cache)
     ) STRICT, WITHOUT ROWID)sql";
+// What budgets are restored from: a month is thirty short tables.
+inline constexpr sqlite::Sql kMakeDays = R"sql(
+    CREATE TABLE usage_day (
+        org_id TEXT NOT NULL, team_id TEXT NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL,
+        cost_nano INTEGER NOT NULL,
+        PRIMARY KEY (org_id, team_id, key_id, model)
+    ) STRICT, WITHOUT ROWID)sql";
 inline constexpr sqlite::Sql kMakeAdjustments = R"sql(
     CREATE TABLE adjustment (
         id TEXT PRIMARY KEY NOT NULL CHECK (id <> ''), ts_us INTEGER NOT NULL,
@@ -66,8 +71,7 @@ inline constexpr sqlite::Sql kMakeAdjustments = R"sql(
 // The operation word of an adjustment's part in the roll-up: a request count of zero and the money.
 inline constexpr std::string_view kAdjustOperation = "adjust";
 
-// A statement that is left ready, and without the caller's memory, whatever happens in between. Numbers are bound as
-// their digits: columns of STRICT tables have INTEGER affinity, which turns them into integers without loss.
+// A statement that is left ready, and without the caller's memory, whatever happens in between.
 class Execution {
   public:
     explicit Execution(sqlite::Statement& statement) : statement_(statement) {}
@@ -80,10 +84,14 @@ class Execution {
         statement_.bind(++parameter_, value);
         return *this;
     }
+    Execution& text_if(const std::optional<std::string_view>& value) {
+        if (value) return text(*value);
+        ++parameter_;
+        return *this;
+    }
     Execution& number(std::int64_t value) {
-        Digits& digits = digits_[numbers_++];
-        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
-        return text({digits.data(), static_cast<std::size_t>(end - digits.data())});
+        statement_.bind_integer(++parameter_, value);
+        return *this;
     }
     Execution& number(const Number& value) {
         if (value) return number(*value);
@@ -94,18 +102,10 @@ class Execution {
     [[nodiscard]] sqlite::Result<bool> step() { return statement_.step(); }
     [[nodiscard]] std::string column(int index) const { return statement_.text(index); }
     // Nothing for NULL.
-    [[nodiscard]] Number column_number(int index) const {
-        const std::string digits = statement_.text(index);
-        std::int64_t value = 0;
-        const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-        return error == std::errc() && end == digits.data() + digits.size() ? Number(value) : std::nullopt;
-    }
+    [[nodiscard]] Number column_number(int index) const { return statement_.integer(index); }
 
   private:
-    using Digits = std::array<char, 24>;
     sqlite::Statement& statement_;
-    std::array<Digits, 40> digits_;
-    std::size_t numbers_ = 0;
     int parameter_ = 0;
 };
 
@@ -114,5 +114,9 @@ class Execution {
 
 // Opens a day's file, making it and its schema if it is missing. The error names the file.
 [[nodiscard]] std::expected<sqlite::Database, std::string> open_day(const std::string& file);
+
+// The same file for a reader beside the writer, whatever process that is in; nothing is made or changed. Nothing if the
+// day is gone (retention) or has no schema yet.
+[[nodiscard]] std::expected<std::optional<sqlite::Database>, std::string> open_day_reading(const std::string& file);
 
 } // namespace tollgate::policy::ledger

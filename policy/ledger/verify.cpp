@@ -24,19 +24,35 @@ constexpr sqlite::Sql kCountAdjustments = "SELECT count(*) FROM adjustment";
 constexpr sqlite::Sql kCost = "SELECT coalesce(sum(cost_nano), 0) FROM usage_hour";
 constexpr sqlite::Sql kContains = "SELECT 1 FROM usage_record WHERE request_id = ?1";
 constexpr sqlite::Sql kForeignRows = "SELECT count(*) FROM usage_record WHERE ts_start_us < ?1 OR ts_start_us >= ?2";
-// The first hour whose roll-up is not the sum of its rows; nothing if there is none or the rows were dropped.
-constexpr sqlite::Sql kUnequalHour = R"sql(
+constexpr sqlite::Sql kLostAttempts = R"sql(
+    SELECT count(*) FROM usage_attempt WHERE request_id NOT IN (SELECT request_id FROM usage_record))sql";
+// A line that is in the roll-up or in the sum of the rows and not in both; nothing if there is none. Where retention
+// dropped the rows, only adjustments can be compared.
+constexpr sqlite::Sql kUnequal = R"sql(
     WITH summed AS (
-        SELECT ts_start_us / 3600000000 AS hour, count(*) AS requests, coalesce(sum(in_tokens), 0) AS in_tokens,
-            coalesce(sum(out_tokens), 0) AS out_tokens, coalesce(sum(cost_nano), 0) AS cost_nano
-        FROM usage_record GROUP BY 1),
-    rolled AS (
-        SELECT hour, sum(requests) AS requests, sum(in_tokens) AS in_tokens, sum(out_tokens) AS out_tokens,
-            sum(cost_nano) AS cost_nano
-        FROM usage_hour WHERE operation <> 'adjust' GROUP BY 1)
-    SELECT coalesce(rolled.hour, summed.hour) FROM rolled FULL JOIN summed ON summed.hour = rolled.hour
-    WHERE EXISTS (SELECT 1 FROM usage_record) AND (summed.requests, summed.in_tokens, summed.out_tokens,
-        summed.cost_nano) IS NOT (rolled.requests, rolled.in_tokens, rolled.out_tokens, rolled.cost_nano)
+        SELECT ts_start_us / 3600000000, org_id, team_id, key_id, model, provider, operation, outcome, cache, count(*),
+            coalesce(sum(in_tokens), 0), coalesce(sum(out_tokens), 0), coalesce(sum(cost_nano), 0),
+            sum(cost_nano IS NULL), sum(usage_source = 'estimated'), sum(in_tokens IS NULL AND out_tokens IS NULL),
+            coalesce(sum(saved_nano), 0), coalesce(sum(ttft_us), 0), sum(duration_us)
+        FROM usage_record GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        UNION ALL
+        SELECT ts_us / 3600000000, org_id, team_id, key_id, '', '', 'adjust', 'adjust', 'none', 0, 0, 0, sum(nano),
+            0, 0, 0, 0, 0, 0
+        FROM adjustment GROUP BY 1, 2, 3, 4),
+    rolled AS (SELECT * FROM usage_hour WHERE operation = 'adjust' OR EXISTS (SELECT 1 FROM usage_record))
+    SELECT hour, org_id, team_id, key_id, model, provider, operation, outcome, cache FROM (
+        SELECT * FROM (SELECT * FROM rolled EXCEPT SELECT * FROM summed)
+        UNION ALL
+        SELECT * FROM (SELECT * FROM summed EXCEPT SELECT * FROM rolled))
+    LIMIT 1)sql";
+
+// Whose day is not the sum of its hours; nothing if there is none.
+constexpr sqlite::Sql kUnequalDay = R"sql(
+    WITH summed AS (SELECT org_id, team_id, key_id, model, sum(cost_nano) FROM usage_hour GROUP BY 1, 2, 3, 4)
+    SELECT 'org `' || org_id || '`, team `' || team_id || '`, key `' || key_id || '`, model `' || model || '`' FROM (
+        SELECT * FROM (SELECT * FROM usage_day EXCEPT SELECT * FROM summed)
+        UNION ALL
+        SELECT * FROM (SELECT * FROM summed EXCEPT SELECT * FROM usage_day))
     LIMIT 1)sql";
 
 struct Promise {
@@ -82,7 +98,7 @@ class Verifier {
         std::ranges::sort(files);
         std::unordered_set<std::string> open;
         for (const std::string& file : files) {
-            const auto segment = Segment::open(file);
+            const auto segment = Segment::open_reading(file);
             if (segment) {
                 ++result_.segments;
                 records(**segment, open);
@@ -139,22 +155,48 @@ class Verifier {
         const auto wrong = [&](std::string_view why) {
             fault(file, 0, fmt::format("the usage table {}: {}", file, why));
         };
-        auto database = open_day(file);
-        if (!database) return fault(file, 0, database.error());
+        auto opened = open_day_reading(file);
+        if (!opened) return fault(file, 0, opened.error());
+        if (!*opened) return; // dropped meanwhile, or without a schema yet
+        sqlite::Database& database = **opened;
         ++result_.days;
-        const auto health = first_value(*database, kIntegrity);
+        const auto health = first_value(database, kIntegrity);
         if (!health || *health != "ok") return wrong(health ? *health : health.error());
-        sqlite::Transaction moment(*database);
+        sqlite::Transaction moment(database);
         if (auto begun = moment.begin(); !begun) return wrong(begun.error());
-        result_.operations += number(*database, kCountRecords);
-        result_.attempts += number(*database, kCountAttempts);
-        result_.adjustments += number(*database, kCountAdjustments);
-        result_.cost_nano += number(*database, kCost);
-        const auto unequal = first_value(*database, kUnequalHour);
-        if (!unequal) return wrong(unequal.error());
-        if (!unequal->empty()) wrong(fmt::format("the roll-up of hour {} is not the sum of its rows", *unequal));
-        if (auto checked = rows(*database, day); !checked) return wrong(checked.error());
+        result_.operations += number(database, kCountRecords);
+        result_.attempts += number(database, kCountAttempts);
+        result_.adjustments += number(database, kCountAdjustments);
+        result_.cost_nano += number(database, kCost);
+        if (const auto lost = number(database, kLostAttempts); lost > 0) {
+            wrong(fmt::format("{} attempts belong to no operation", lost));
+        }
+        if (auto checked = sums(database, wrong); !checked) return wrong(checked.error());
+        if (auto checked = rows(database, day); !checked) return wrong(checked.error());
         static_cast<void>(moment.commit());
+    }
+
+    template <class Wrong>
+    static sqlite::Result<void> sums(sqlite::Database& database, const Wrong& wrong) {
+        auto statement = database.prepare(kUnequal);
+        if (!statement) return std::unexpected(statement.error());
+        Execution query(*statement);
+        const auto row = query.step();
+        if (!row) return std::unexpected(row.error());
+        const auto unequal_day = first_value(database, kUnequalDay);
+        if (!unequal_day) return std::unexpected(unequal_day.error());
+        if (!unequal_day->empty()) {
+            wrong(fmt::format("the roll-up of the day is not the sum of its hours: {}", *unequal_day));
+        }
+        if (!*row) return {};
+        const std::int64_t hour = query.column_number(0).value_or(0);
+        const Day day = day_of(hour * kMicrosPerHour);
+        wrong(fmt::format("the roll-up of hour {}T{:02} (UTC) is not the sum of its rows: org `{}`, team `{}`, key "
+                          "`{}`, model `{}`, provider `{}`, operation `{}`, outcome `{}`, cache `{}`",
+                          to_string(day), hour - start_of(day) / kMicrosPerHour, query.column(1), query.column(2),
+                          query.column(3), query.column(4), query.column(5), query.column(6), query.column(7),
+                          query.column(8)));
+        return {};
     }
 
     // Rows of another day, and which of the promised ones are here.

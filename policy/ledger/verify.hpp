@@ -25,10 +25,11 @@ struct Verification {
     std::vector<Fault> faults;                                  // empty: all is well
 };
 
-// Reads everything and changes nothing; blocks on the disk for as long as that takes. Beside a running ledger it sees a
-// moment of it. Checks: every record's CRC, that what a segment calls consumed is in the table, SQLite's own integrity
-// check, that each day's roll-up is the sum of its rows, and that every row has its day. An error is a directory that
-// cannot be read.
+// Reads everything and changes nothing; blocks on the disk for as long as that takes. Safe beside a running ledger,
+// also of another process: its lock is not taken, what is being written is not seen, and the counts are of no one
+// instant. Checks: every record's CRC, that what a segment calls consumed is in the table, SQLite's own integrity
+// check, that each line of each day's roll-up is the sum of its rows, that every row has its day and every attempt its
+// row. An error is a directory that cannot be read.
 [[nodiscard]] std::expected<Verification, std::string> verify(const std::string& directory);
 
 } // namespace tollgate::policy::ledger

@@ -81,11 +81,16 @@ PicoUsd dearest(const Rates& rates, std::initializer_list<PriceClass> classes) n
     return most;
 }
 
-NanoUsd bound_at(const ConsumptionBound& bound, const Rates& rates) noexcept {
+// With every token at the dearest class it can be of.
+Rates dear_rates(const ConsumptionBound& bound, const Rates& rates) noexcept {
     Rates dear = rates;
     dear[input] = dearest(
         rates, {input, cached_input, cache_write, bound.hears ? audio_in : input, bound.sees ? image_in : input});
     dear[output] = dearest(rates, {output, reasoning, bound.speaks ? audio_out : output});
+    return dear;
+}
+
+Cost bound_at(const ConsumptionBound& bound, const Rates& dear) noexcept {
     Bill bill(dear);
     bill.units(input, bound.input);
     bill.units(output, bound.output);
@@ -93,7 +98,15 @@ NanoUsd bound_at(const ConsumptionBound& bound, const Rates& rates) noexcept {
     bill.thousandths(audio_second, bound.audio_ms);
     bill.units(request, bound.requests);
     bill.units(tool_call, bound.tool_calls);
-    return bill.close().total;
+    return bill.close();
+}
+
+template <class Take>
+void for_each_reachable(const ConsumptionBound& bound, const PriceEntry& price, Take take) {
+    take(dear_rates(bound, price.rates));
+    for (const Tier& tier : price.tiers) {
+        if (bound.input > tier.above) take(dear_rates(bound, tier.rates));
+    }
 }
 
 void append_rates(std::string& out, const Rates& rates) {
@@ -157,10 +170,29 @@ std::optional<Cost> cost(const Consumption& used, const Price& price, WallTime n
 }
 
 NanoUsd upper_bound(const ConsumptionBound& bound, const PriceEntry& price) noexcept {
-    NanoUsd most = bound_at(bound, price.rates);
-    for (const Tier& tier : price.tiers) {
-        if (bound.input > tier.above) most = std::max(most, bound_at(bound, tier.rates));
-    }
+    NanoUsd most = 0;
+    for_each_reachable(bound, price, [&](const Rates& dear) { most = std::max(most, bound_at(bound, dear).total); });
+    return most;
+}
+
+OpenBound open_bound(const ConsumptionBound& bound, const PriceEntry& price) noexcept {
+    ConsumptionBound silent = bound;
+    silent.output = 0;
+    OpenBound out;
+    for_each_reachable(bound, price, [&](const Rates& dear) {
+        PicoUsd fixed = 0;
+        for (const PicoUsd part : bound_at(silent, dear).components) {
+            if (__builtin_add_overflow(fixed, part, &fixed)) fixed = std::numeric_limits<PicoUsd>::max();
+        }
+        out.fixed = std::max(out.fixed, fixed);
+        out.each = std::max(out.each, dear[output]);
+    });
+    return out;
+}
+
+PicoUsd dearest_rate(PriceClass price_class, const PriceEntry& price) noexcept {
+    PicoUsd most = price.rates[price_class];
+    for (const Tier& tier : price.tiers) most = std::max(most, tier.rates[price_class]);
     return most;
 }
 

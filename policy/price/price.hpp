@@ -125,4 +125,15 @@ struct ConsumptionBound {
 // No consumption within the bound costs more, whatever its mixture of classes and whichever tier it reaches.
 [[nodiscard]] NanoUsd upper_bound(const ConsumptionBound& bound, const PriceEntry& price) noexcept;
 
+// The same as a line over the output, whose length is not decided yet: no output within the bound costs more than
+// `fixed` + tokens × `each`. Saturates.
+struct OpenBound {
+    PicoUsd fixed = 0;
+    PicoUsd each = 0;
+};
+[[nodiscard]] OpenBound open_bound(const ConsumptionBound& bound, const PriceEntry& price) noexcept;
+
+// The price of a class in the dearest tier.
+[[nodiscard]] PicoUsd dearest_rate(PriceClass price_class, const PriceEntry& price) noexcept;
+
 } // namespace tollgate::policy

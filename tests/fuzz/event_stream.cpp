@@ -2,6 +2,7 @@
 // events (the translation's) finds in them.
 #include "gateway/api/chat_answer.hpp"
 #include "gateway/api/completions_via_chat.hpp"
+#include "gateway/exchange/event_sieve.hpp"
 #include "gateway/exchange/stream_tap.hpp"
 #include "gateway/http/sse.hpp"
 #include "tests/fuzz/fuzz.hpp"
@@ -32,15 +33,28 @@ Split split(std::string_view octets, Cut cut) {
 struct Observed {
     bool terminated = false, error_seen = false;
     std::optional<std::uint64_t> input, output, cached;
+    std::uint64_t delivered = 0;
 
     bool operator==(const Observed&) const = default;
 };
 
 Observed observe(std::string_view octets, Cut cut, api::Operation operation) {
     static api::AnswerReader reader;
-    exchange::StreamTap tap(operation, reader, TimePoint{});
-    for (const std::string_view piece : pieces(octets, cut)) (void)tap.feed(piece, TimePoint{});
-    return {tap.terminated(), tap.error_seen(), tap.usage().input, tap.usage().output, tap.usage().cached};
+    exchange::Metering metering;
+    exchange::StreamTap tap(operation, reader, TimePoint{}, metering);
+    exchange::EventSieve sieve;
+    std::string passed;
+    bool fits = true;
+    for (const std::string_view piece : pieces(octets, cut)) {
+        sieve.begin(piece);
+        fits = fits && tap.feed(piece, TimePoint{}, [&](const exchange::TapEvent& e) { sieve.event(e.end, true); });
+        passed += sieve.end(false);
+    }
+    sieve.begin({});
+    passed += sieve.end(true);
+    require(!fits || passed == octets, "a sieve that takes nothing out changes the stream");
+    const api::Usage& usage = metering.report;
+    return {tap.terminated(), tap.error_seen(), usage.input, usage.output, usage.cached, metering.delivered.octets()};
 }
 
 bool is_blank(char c) {

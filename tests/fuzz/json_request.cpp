@@ -29,7 +29,7 @@ std::string padded(std::string_view text) {
 auto meaning(const RequestView& view) {
     return std::tuple(view.stream, view.include_usage, view.store, view.store_present, view.has_previous_response,
                       view.has_hosted_tools, view.has_remote_content, view.temperature, view.has_seed,
-                      view.has_max_tokens, view.wants_base64);
+                      view.has_max_tokens, view.wants_base64, view.cost);
 }
 
 auto place(const RequestView& view) {

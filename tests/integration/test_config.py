@@ -97,6 +97,26 @@ class Check(unittest.TestCase):
             for secret in ("sk-a-secret-that-is-long-enough", "sk-secret-of-provider"):
                 self.assertNotIn(secret, done.stderr + done.stdout)
 
+    def test_the_example_of_limits_is_valid(self):
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "limits.md").read_text()
+        example = page.split("```yaml\n")[1].split("```")[0]
+        (self.folder / "limits.yaml").write_text(example)
+        done = self.run_with("config", "check", "limits.yaml")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("is valid: 1 providers, 2 models, 1 keys", done.stdout)
+
+    def test_a_time_zone_nobody_has_and_a_file_without_prices_are_1(self):
+        (self.folder / "zone.yaml").write_text(
+            GOOD + "orgs: { o: { budget: { usd: 1, per: day, timezone: Europe/Berlni } } }\n")
+        done = self.run_with("config", "check", "zone.yaml")
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"zone\.yaml:14:52: `Europe/Berlni` is not the IANA name of a time zone")
+        (self.folder / "prices.json").write_text("[]")
+        (self.folder / "prices.yaml").write_text(GOOD + "prices: { import: [ prices.json ] }\n")
+        done = self.run_with("config", "check", "prices.yaml")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the price list prices.json holds no price", done.stderr)
+
     def test_missing_file_is_1(self):
         done = self.run_with("config", "check", "absent.yaml")
         self.assertEqual(done.returncode, 1)

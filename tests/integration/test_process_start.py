@@ -84,14 +84,16 @@ class Killed(Case):
             file = first.store.with_name(first.store.name + ".first-key")
             key = file.read_text()
             self.assertEqual(first.stop(), 0)
-            for path in first.store.iterdir():
-                path.unlink()  # as if nothing but the file had been written
+            for path in first.store.rglob("*"):
+                if path.is_file():
+                    path.unlink()  # as if nothing but the file had been written
             with self.started(config, store=first.store) as second:
                 self.ask(key=key.strip(), gateway=second)
                 self.assertEqual(file.read_text(), key)
                 self.assertEqual(second.stop(), 0)
-            for path in first.store.iterdir():
-                path.unlink()
+            for path in first.store.rglob("*"):
+                if path.is_file():
+                    path.unlink()
             file.write_text("not a key of ours\n")
             with Tollgate(rendered(config), wait=False, store=first.store) as third:
                 self.assertEqual(third.child.wait(20), 1)
@@ -128,11 +130,11 @@ class OneOwner(Case):
 
     def test_refused_instance_touches_nothing(self):
         with self.started(settings(self.mock.url)) as owner:
-            before = {path.name: path.read_bytes() for path in owner.store.iterdir()}
+            before = {path: path.read_bytes() for path in owner.store.rglob("*") if path.is_file()}
             with Tollgate(rendered(settings(self.mock.url)), wait=False, store=owner.store) as second:
                 self.assertEqual(second.child.wait(20), 1)
                 self.assertTrue(re.search(rf"in use by process {owner.pid} ", second.log), second.log)
-            self.assertEqual(before, {path.name: path.read_bytes() for path in owner.store.iterdir()})
+            self.assertEqual(before, {path: path.read_bytes() for path in owner.store.rglob("*") if path.is_file()})
             self.ask(gateway=owner)
 
     def test_hung_owner_still_owns(self):

@@ -81,6 +81,8 @@ bool apply(Behaviour& behaviour, std::string_view word) {
     for (const auto& flag : kFlags) {
         if (word == flag.word) return behaviour.*flag.member = true, true;
     }
+    if (word == "usage-negative") return behaviour.usage_fault = -7, true;
+    if (word == "usage-absurd") return behaviour.usage_fault = 1'000'000'000'000'000, true;
     return apply_number(behaviour, word);
 }
 

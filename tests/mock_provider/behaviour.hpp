@@ -19,6 +19,7 @@ struct Behaviour {
     std::optional<std::uint64_t> prompt; // prompt tokens to report instead of the computed ones
     std::uint64_t cached = 0;            // of the prompt tokens
     std::uint64_t reasoning = 0;         // of the completion tokens, on top of the words
+    std::int64_t usage_fault = 0;        // told in place of every figure of the usage
     unsigned status = 0;
     After after = After::kNone;
     std::uint64_t after_n = 0;

@@ -14,9 +14,9 @@ constexpr std::string_view kErrorEvent =
     "\"type\":\"server_error\",\"param\":null,\"code\":null}}\n\n";
 
 void append_usage(std::string& out, const Usage& usage) {
-    out.append(R"({"prompt_tokens":)").append(std::to_string(usage.prompt));
-    out.append(R"(,"completion_tokens":)").append(std::to_string(usage.completion));
-    out.append(R"(,"total_tokens":)").append(std::to_string(usage.total()));
+    out.append(R"({"prompt_tokens":)").append(std::to_string(usage.told(usage.prompt)));
+    out.append(R"(,"completion_tokens":)").append(std::to_string(usage.told(usage.completion)));
+    out.append(R"(,"total_tokens":)").append(std::to_string(usage.told(usage.total())));
     out.append(R"(,"prompt_tokens_details":{"cached_tokens":)").append(std::to_string(usage.cached));
     out.append(R"(,"audio_tokens":0},"completion_tokens_details":{"reasoning_tokens":)");
     out.append(std::to_string(usage.reasoning));

@@ -43,6 +43,7 @@ void finish(Generation& generation, const Behaviour& behaviour, std::optional<st
     usage.prompt = behaviour.prompt.value_or(tokens_of(generation.prompt_bytes));
     usage.cached = std::min(behaviour.cached, usage.prompt);
     usage.reasoning = behaviour.reasoning;
+    usage.fault = behaviour.usage_fault;
     // A call costs what its arguments weigh; text costs its words.
     const std::uint64_t each = generation.tools.empty() ? generation.text.tokens : 12 * generation.tools.size();
     usage.completion = each * generation.choices + usage.reasoning;

@@ -96,11 +96,11 @@ std::vector<Input> embedding_inputs(const json::object& body) {
 }
 
 json::object image_usage(const Usage& usage) {
-    return {{"input_tokens", number(usage.prompt)},
-            {"input_tokens_details", {{"text_tokens", number(usage.prompt)}, {"image_tokens", 0}}},
-            {"output_tokens", number(usage.completion)},
-            {"output_tokens_details", {{"image_tokens", number(usage.completion)}, {"text_tokens", 0}}},
-            {"total_tokens", number(usage.total())}};
+    return {{"input_tokens", usage.told(usage.prompt)},
+            {"input_tokens_details", {{"text_tokens", usage.told(usage.prompt)}, {"image_tokens", 0}}},
+            {"output_tokens", usage.told(usage.completion)},
+            {"output_tokens_details", {{"image_tokens", usage.told(usage.completion)}, {"text_tokens", 0}}},
+            {"total_tokens", usage.told(usage.total())}};
 }
 
 Reply image_answer(std::string_view prompt, std::uint64_t count, bool as_url, const Behaviour& behaviour) {
@@ -111,7 +111,9 @@ Reply image_answer(std::string_view prompt, std::uint64_t count, bool as_url, co
         else
             data.push_back(json::object{{"b64_json", kPng}});
     }
-    Usage usage{.prompt = behaviour.prompt.value_or(tokens_of(prompt.size())), .completion = kImageTokens * count};
+    Usage usage{.prompt = behaviour.prompt.value_or(tokens_of(prompt.size())),
+                .completion = kImageTokens * count,
+                .fault = behaviour.usage_fault};
     json::object answer{{"created", kCreated}, {"data", std::move(data)}};
     if (!behaviour.nousage) answer["usage"] = image_usage(usage);
     return json_reply(answer, usage);
@@ -133,9 +135,10 @@ Reply embeddings_reply(const json::object& body, const Behaviour& behaviour) {
                                     {"embedding", encoded(vector_of(input.text, dimensions), base64)}});
     }
     usage.prompt = behaviour.prompt.value_or(usage.prompt);
+    usage.fault = behaviour.usage_fault;
     json::object answer{{"object", "list"}, {"data", std::move(data)}, {"model", string_in(body, "model")}};
     if (!behaviour.nousage) {
-        answer["usage"] = {{"prompt_tokens", number(usage.prompt)}, {"total_tokens", number(usage.prompt)}};
+        answer["usage"] = {{"prompt_tokens", usage.told(usage.prompt)}, {"total_tokens", usage.told(usage.prompt)}};
     }
     return json_reply(answer, usage);
 }
@@ -208,7 +211,8 @@ Reply transcription_reply(const std::vector<Part>& parts, const Behaviour& behav
     std::string text;
     append_words(text, hash_of(audio), 0, words == 0 ? 0 : words * 8 - 1);
     Usage usage{.prompt = behaviour.prompt.value_or((audio.size() + kAudioOctetsPerToken - 1) / kAudioOctetsPerToken),
-                .completion = words};
+                .completion = words,
+                .fault = behaviour.usage_fault};
     const auto format = part_named(parts, "response_format");
     if (format == "text" || format == "srt" || format == "vtt") {
         Reply reply;
@@ -225,10 +229,10 @@ Reply transcription_reply(const std::vector<Part>& parts, const Behaviour& behav
         answer["usage"] = {{"type", "duration"}, {"seconds", 4}};
     } else if (!translation && !behaviour.nousage) {
         answer["usage"] = {{"type", "tokens"},
-                           {"input_tokens", number(usage.prompt)},
-                           {"input_token_details", {{"text_tokens", 0}, {"audio_tokens", number(usage.prompt)}}},
-                           {"output_tokens", number(usage.completion)},
-                           {"total_tokens", number(usage.total())}};
+                           {"input_tokens", usage.told(usage.prompt)},
+                           {"input_token_details", {{"text_tokens", 0}, {"audio_tokens", usage.told(usage.prompt)}}},
+                           {"output_tokens", usage.told(usage.completion)},
+                           {"total_tokens", usage.told(usage.total())}};
     }
     return json_reply(answer, usage);
 }

@@ -68,6 +68,9 @@ class Answers(MockTest):
         self.assertEqual(usage["prompt_tokens_details"]["cached_tokens"], 1)
         self.assertEqual(len(answer["choices"][0]["message"]["content"].split()), 5)
         self.assertNotIn("usage", self.ask("nousage").read_response().json())
+        for word, told in (("usage-negative", -7), ("usage-absurd", 10**15)):
+            usage = self.ask("tokens-5+" + word).read_response().json()["usage"]
+            self.assertEqual((usage["prompt_tokens"], usage["completion_tokens"]), (told, told))
         stats = self.mock.stats()
         self.assertGreaterEqual(stats["prompt_tokens"], 3)
 

@@ -12,7 +12,9 @@ struct Usage {
     std::uint64_t completion = 0;
     std::uint64_t cached = 0;    // part of prompt
     std::uint64_t reasoning = 0; // part of completion
+    std::int64_t fault = 0;      // told in place of every figure, if it is not 0
     std::uint64_t total() const { return prompt + completion; }
+    std::int64_t told(std::uint64_t tokens) const { return fault != 0 ? fault : static_cast<std::int64_t>(tokens); }
 };
 
 /// Makes the events of one stream as they are sent, so that a long stream costs no memory.

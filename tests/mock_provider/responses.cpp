@@ -59,11 +59,11 @@ std::uint64_t items_of(const Generation& generation) {
 }
 
 json::object usage_object(const Usage& usage) {
-    return {{"input_tokens", number(usage.prompt)},
+    return {{"input_tokens", usage.told(usage.prompt)},
             {"input_tokens_details", {{"cached_tokens", number(usage.cached)}}},
-            {"output_tokens", number(usage.completion)},
+            {"output_tokens", usage.told(usage.completion)},
             {"output_tokens_details", {{"reasoning_tokens", number(usage.reasoning)}}},
-            {"total_tokens", number(usage.total())}};
+            {"total_tokens", usage.told(usage.total())}};
 }
 
 /// The events of one response, numbered from 0. There is no [DONE].

@@ -92,7 +92,7 @@ TEST(AnswerReader_read, usage_inside_an_event_of_the_responses_dialect_is_found)
 }
 
 TEST(bypass_reason, names_the_first_cause) {
-    Route chat;
+    Route chat{.charge = Charge::free};
     chat.operation = Operation::chat;
     chat.cacheable = true;
     const CacheRules on{true, true};

@@ -20,6 +20,12 @@ const std::vector<std::string>& corpus() {
         R"( { "input" : [ [ 1 , 2 ] , [ ] , { } , "" , -0 , 0.0 , 1e5 , 1E-5 , 18446744073709551615 , null , true ] , )"
         R"("mo\u0064el" : "e\u006d\/b" , "encoding_format" : "base64" } )",
         R"({"a":{"b":{"c":{"d":[[[[{"e":[{"f":{}}]}]]]]}}},"":"","\u0000x":1})",
+        R"({"model":"gpt-audio","max_tokens":null,"max_completion_tokens":null,"n":3,"best_of":4,"modalities":["text",)"
+        R"("audio"],"audio":{"voice":"a"},"prediction":{"type":"content","content":"abc"},"service_tier":"priority",)"
+        R"("n_predict":-1,"thinking":{"budget_tokens":7},"messages":[{"role":"user","content":[{"type":"input_audio",)"
+        R"("input_audio":{"data":"UklGRg==","format":"wav"}},{"type":"image_url","image_url":{"url":"data:a;base64,eA"}},)"
+        R"({"type":"video"}]}],"reasoning":{"mode":"x"},"size":"1x1","quality":"hd","partial_images":2})",
+        R"({"model":"e","input":[[1,2,3],[4]],"max_tool_calls":2,"tools":[{"type":"image_generation"}]})",
         R"({"prompt":"say \"model\":\"x\"","model":"cheap","best_of":1,"extra_body":{"x":{"y":1}}})",
     };
     return kBodies;
@@ -36,11 +42,11 @@ auto fields(const RequestView& view) {
     return std::tuple(view.model, view.model_token.offset, view.model_token.length, view.stream, view.include_usage,
                       view.store, view.store_present, view.has_previous_response, view.has_hosted_tools,
                       view.has_remote_content, view.temperature, view.has_seed, view.has_max_tokens, view.wants_base64,
-                      view.members);
+                      view.members, view.cost, view.null_limit.offset, view.null_limit.length);
 }
 
 void expect_agreement(RequestReader& reader, const std::string& body, std::size_t& accepted) {
-    for (const Operation operation : {Operation::chat, Operation::responses, Operation::embeddings}) {
+    for (const Operation operation : {Operation::chat, Operation::responses, Operation::embeddings, Operation::image}) {
         const auto dom = reader.read(body, operation, RequestReader::Parser::dom);
         const auto streamed = reader.read(body, operation, RequestReader::Parser::on_demand);
         ASSERT_EQ(dom.has_value(), streamed.has_value())

@@ -87,6 +87,50 @@ TEST(Route, inference_rows_have_the_stated_flags) {
     EXPECT_EQ(seen, expected.size());
 }
 
+// Scenario 31: no path of the table spends without saying by what.
+TEST(Route, every_row_declares_what_it_is_charged_by) {
+    const std::map<std::string_view, Charge> spending{
+        {"POST /v1/chat/completions", Charge::tokens},
+        {"POST /v1/responses", Charge::tokens},
+        {"GET /v1/responses", Charge::tokens}, // WebSocket
+        {"POST /v1/responses/compact", Charge::tokens},
+        {"POST /v1/completions", Charge::tokens},
+        {"POST /v1/edits", Charge::tokens},
+        {"POST /v1/embeddings", Charge::input_tokens},
+        {"POST /v1/moderations", Charge::input_tokens},
+        {"POST /v1/images/generations", Charge::images},
+        {"POST /v1/images/edits", Charge::images},
+        {"POST /v1/images/variations", Charge::images},
+        {"POST /v1/audio/speech", Charge::audio_out},
+        {"POST /v1/audio/transcriptions", Charge::audio_in},
+        {"POST /v1/audio/translations", Charge::audio_in},
+        {"GET /v1/realtime", Charge::tokens},
+        {"POST /v1/engines/{engine}/chat/completions", Charge::tokens},
+        {"POST /v1/engines/{engine}/completions", Charge::tokens},
+        {"POST /v1/engines/{engine}/embeddings", Charge::input_tokens},
+        {"POST /v1/engines/{engine}/edits", Charge::tokens},
+        {"POST /v1/batches", Charge::jobs},
+        {"POST /v1/fine_tuning/jobs", Charge::jobs},
+        {"POST /v1/fine_tuning/jobs/{id}/resume", Charge::jobs},
+        {"POST /v1/vector_stores", Charge::jobs},
+        {"POST /v1/vector_stores/{id}/search", Charge::jobs},
+        {"POST /v1/vector_stores/{id}/files", Charge::jobs},
+        {"POST /v1/vector_stores/{id}/file_batches", Charge::jobs},
+    };
+    std::size_t seen = 0;
+    for (const Route& route : all_routes()) {
+        const std::string name = std::string(to_string(route.method)) + " " + std::string(route.pattern);
+        const auto entry = spending.find(name);
+        const Charge expected = entry == spending.end() ? Charge::free : entry->second;
+        EXPECT_EQ(Charge(route.charge), expected) << name << " is " << to_string(Charge(route.charge));
+        EXPECT_FALSE(route.billable && Charge(route.charge) == Charge::free) << name;
+        if (route.method == Method::del) EXPECT_EQ(Charge(route.charge), Charge::free) << name;
+        seen += entry != spending.end() ? 1 : 0;
+    }
+    EXPECT_EQ(seen, spending.size());
+    static_assert(!std::is_default_constructible_v<Route> && !std::is_default_constructible_v<DeclaredCharge>);
+}
+
 TEST(Route, stateful_rows_name_their_group_and_never_cache) {
     for (const Route& route : all_routes()) {
         EXPECT_EQ(route.state == State::none, route.group.empty()) << route.pattern;

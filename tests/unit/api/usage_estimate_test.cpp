@@ -65,7 +65,9 @@ TEST(RequestSizeOf, the_views_flags_become_reasons) {
     const auto content = [&](const std::string& body, Operation operation) {
         const auto view = reader.read(body, operation);
         EXPECT_TRUE(view) << body;
-        return request_size(*view, operation, body.size()).content;
+        Route route{.charge = Charge::tokens};
+        route.operation = operation;
+        return request_size(*view, route, body.size()).content;
     };
     EXPECT_EQ(content(R"({"model":"m","messages":[{"role":"user","content":"hi"}]})", Operation::chat),
               Unbounded::none);

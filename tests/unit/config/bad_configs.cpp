@@ -159,21 +159,77 @@ std::vector<BadConfig> later_cases() {
         {"redis_use_limits", with("redis: { url: \"redis://h\", use: [ cache, limits ] }" + fleet), "E0114", 6, 42,
          "limits"},
         {"fallbacks", model("{ upstreams: [ { provider: p } ], fallbacks: [ x ] }"), "E0114", 5, 40, "fallback models"},
-        {"max_output", model("{ upstreams: [ { provider: p } ], max_output: 5 }"), "E0114", 5, 40, "output caps"},
-        {"price", model("{ upstreams: [ { provider: p } ], price: {} }"), "E0114", 5, 40, "prices"},
-        {"model_limits", model("{ upstreams: [ { provider: p } ], limits: {} }"), "E0114", 5, 40, "limits per model"},
         {"upstream_cidr", model("{ upstreams: [ { provider: p, cidr: [] } ] }"), "E0114", 5, 36, "address lists"},
-        {"stream_usage", url("https://a.example", ", stream_usage: true"), "E0114", 3, 61, "usage in streams"},
         {"on_disconnect", url("https://a.example", ", on_disconnect: drain"), "E0114", 3, 61, "client left"},
-        {"team_budget", with("teams: { a: { budget: { usd: \"1\" } } }\n"), "E0114", 6, 15, "budgets"},
-        {"key_budget", with("keys:\n  - { id: k, secret: abc-def, budget: {} }\n"), "E0114", 7, 31, "keys[0].budget"},
-        {"top_budget", with("budget: {}\n"), "E0114", 6, 1, "`budget` is not enforced"},
-        {"tpm", with("orgs: { default: { limits: { tpm: 5 } } }\n"), "E0114", 6, 30, "limits on tokens"},
-        {"concurrency", with("teams: { a: { limits: { concurrency: 5 } } }\n"), "E0114", 6, 25,
-         "limits on concurrency"},
         {"cache_buckets", with("cache: { buckets: 4 }\n"), "E0114", 6, 10, "cache buckets"},
         {"flights", with("flights: { linger: 10s }\n"), "E0114", 6, 1, "shared calls"},
         {"log_format", with("access_log: { format: apache }\n"), "E0114", 6, 23, "not enforced by this version"},
+    };
+}
+
+std::vector<BadConfig> limit_cases() {
+    const auto key = [](std::string_view more) {
+        return with("keys:\n  - { id: k, secret: abc-def, " + std::string(more) + " }\n"); // `more` stands at 7:31
+    };
+    const auto priced = [](std::string_view price) {
+        return model("{ upstreams: [ { provider: p } ], price: " + std::string(price) + " }"); // 5:40, value 5:47
+    };
+    return {
+        {"limit_without_value", with("orgs:\n  default:\n    limits:\n      tpm:\n"), "E0102", 9, 7, "whole number"},
+        {"limit_is_text", key("limits: { tpm: [ 5 ] }"), "E0101", 7, 46, "or a map"},
+        {"limit_map_empty", key("limits: { tpm: {} }"), "E0103", 7, 41, "no `limit`"},
+        {"limit_too_large", key("limits: { tpm: 2000M }"), "E0107", 7, 46, "`keys[0].limits.tpm` is `2000M`"},
+        {"limit_key_misspelt", key("limits: { tpm: { limit: 5, brust: 6 } }"), "E0113", 7, 58, "`burst`"},
+        {"limits_key_misspelt", key("limits: { input_tmp: 5 }"), "E0113", 7, 41, "did you mean `input_tpm`?"},
+        {"last_call_of_a_rate", key("limits: { rpm: { limit: 5, mode: last_call } }"), "E0108", 7, 64,
+         "strict, balanced, soft"},
+        {"burst_of_concurrency", key("limits: { concurrency: { limit: 5, burst: 6 } }"), "E0113", 7, 66, "burst"},
+        {"burst_twice", key("limits: { rpm: { limit: 5, burst: 6 }, burst: 6 }"), "E0229", 7, 77, "are the same"},
+        {"raise_without_end", key("limits: { rpm: { limit: 5, raise: { by: 6 } } }"), "E0103", 7, 58, "no `until`"},
+        {"budget_is_a_number", key("budget: 5"), "E0101", 7, 39, "want a map or a list of maps"},
+        {"budget_empty_list", key("budget: []"), "E0117", 7, 31, "`keys[0].budget`"},
+        {"budget_without_period", key("budget: { usd: 5 }"), "E0103", 7, 31, "no `per`"},
+        {"budget_in_euro", key("budget: { eur: 5, usd: 5, per: day }"), "E0113", 7, 41, "allowed keys: usd"},
+        {"budget_negative", key("budget: { usd: -5, per: day }"), "E0123", 7, 46, "`-5`"},
+        {"budget_too_fine", key("budget: { usd: \"0.0000000001\", per: day }"), "E0123", 7, 46, "nine decimal"},
+        {"budget_with_exponent", key("budget: { usd: 1e3, per: day }"), "E0123", 7, 46, "`1e3`"},
+        {"budget_is_true", key("budget: { usd: true, per: day }"), "E0101", 7, 46, "got true or false"},
+        {"budget_too_large", key("budget: { usd: 1000000001, per: day }"), "E0107", 7, 46, "1000000000"},
+        {"period_misspelt", key("budget: { usd: 5, per: mouth }"), "E0108", 7, 54, "did you mean `month`?"},
+        {"zone_with_space", key("budget: { usd: 5, per: day, timezone: \"Europe / Berlin\" }"), "E0110", 7, 69, "IANA"},
+        {"anchor_of_a_day", key("budget: { usd: 5, per: day, anchor_day: 5 }"), "E0230", 7, 71, "`per: month`"},
+        {"anchor_too_late", key("budget: { usd: 5, per: month, anchor_day: 32 }"), "E0107", 7, 73, "1 to 31"},
+        {"week_start_of_a_month", key("budget: { usd: 5, per: month, week_start: monday }"), "E0230", 7, 73,
+         "`per: week`"},
+        {"window_of_a_day", key("budget: { usd: 5, per: day, window: 7d }"), "E0230", 7, 67, "`per: rolling`"},
+        {"rolling_without_window", key("budget: { usd: 5, per: rolling }"), "E0230", 7, 54, "window: 7d"},
+        {"zone_of_a_lifetime", key("budget: { usd: 5, per: lifetime, timezone: UTC }"), "E0230", 7, 74, "calendar"},
+        {"budget_twice", key("budget: [ { usd: 5, per: day }, { usd: 6, per: day } ]"), "E0231", 7, 63,
+         "first at 7:41"},
+        {"share_of_unknown_model", key("per_model: { mm: { limits: { rpm: 5 } } }"), "E0232", 7, 44,
+         "configured models: m"},
+        {"share_of_alias",
+         model("{ aliases: [ small ], upstreams: [ { provider: p } ] }\n"
+               "teams: { t: { per_model: { small: { budget: { usd: 1, per: day } } } } }"),
+         "E0232", 6, 28, "an alias of `m`"},
+        {"share_with_share", key("per_model: { m: { per_model: {} } }"), "E0113", 7, 49,
+         "allowed keys: limits, budget"},
+        {"price_unknown_class", priced("{ inptu: 1 }"), "E0113", 5, 49, "did you mean `input`?"},
+        {"price_of_nothing", priced("{ from: 2026-12-01 }"), "E0234", 5, 40, "the price 0"},
+        {"price_too_fine", priced("{ input: 0.0000001 }"), "E0123", 5, 56, "six decimal places"},
+        {"price_twice", priced("[ { input: 1 }, { input: 2 } ]"), "E0233", 5, 63, "same day"},
+        {"tier_twice", priced("{ input: 1, tiers: [ { above: 5, input: 2 }, { above: 5, input: 3 } ] }"), "E0233", 5,
+         101, "another tier"},
+        {"tier_without_start", priced("{ input: 1, tiers: [ { input: 2 } ] }"), "E0103", 5, 68, "no `above`"},
+        {"tier_of_nothing", priced("{ input: 1, tiers: [ { above: 5 } ] }"), "E0234", 5, 68, "says no price"},
+        {"price_list_missing", with("prices: { import: [ /nope/prices.json ] }\n"), "E0223", 6, 21,
+         "`prices.import[0]`: cannot read /nope/prices.json"},
+        {"output_above_context", model("{ upstreams: [ { provider: p } ], max_output: 9, context: 8 }"), "W0305", 5, 52,
+         "part of the context"},
+        {"tokens_above_team",
+         with("teams: { t: { limits: { tpm: 10 } } }\n"
+              "keys: [ { id: k, team: t, secret: abc-def, limits: { tpm: { limit: 11 } } } ]\n"),
+         "W0301", 7, 54, "`keys[0].limits.tpm` is 11, above the 10 of team `t`"},
     };
 }
 
@@ -293,7 +349,8 @@ std::vector<BadConfig> warning_cases() {
 
 std::vector<BadConfig> all_cases() {
     std::vector<BadConfig> out;
-    for (auto part : {yaml_cases(), shape_cases(), later_cases(), relation_cases(), network_cases(), warning_cases()}) {
+    for (auto part : {yaml_cases(), shape_cases(), later_cases(), limit_cases(), relation_cases(), network_cases(),
+                      warning_cases()}) {
         for (BadConfig& bad : part) out.push_back(std::move(bad));
     }
     return out;

@@ -53,7 +53,7 @@ TEST(BadConfigs, many_mistakes_are_all_reported_in_order_of_place) {
                                "providers:\n"
                                "  p: { base_url: \"ftp://x\", api_keys: [] }\n"
                                "models:\n"
-                               "  m: { upstreams: [ { provider: q, weigth: 2 } ], price: { input: \"1\" } }\n"
+                               "  m: { upstreams: [ { provider: q, weigth: 2 } ], fallbacks: [ x ] }\n"
                                "cache: { ttl: 5 }\n");
     std::vector<std::string> codes;
     for (const Diagnostic& d : loaded.diagnostics) codes.push_back(d.code);

@@ -53,7 +53,7 @@ TEST(GoodConfig, example_file_loads_cleanly) {
     ASSERT_EQ(config.keys.size(), 1U);
     EXPECT_EQ(config.keys[0].secret.reveal(), kVariables.at("TOLLGATE_DEMO_KEY"));
     EXPECT_EQ(config.keys[0].routes, std::vector<std::string>{"files"});
-    EXPECT_EQ(config.keys[0].limits.burst, 10U);
+    EXPECT_EQ(config.keys[0].limits.rpm->burst, 10U);
     EXPECT_EQ(config.keys[0].expires, std::chrono::sys_days(std::chrono::year(2035) / 12 / 31));
     EXPECT_EQ(config.providers.at("openai").api_keys.at(0).reveal(), kVariables.at("OPENAI_API_KEY"));
     EXPECT_TRUE(config.providers.at("local").is_private);
@@ -62,7 +62,7 @@ TEST(GoodConfig, example_file_loads_cleanly) {
     EXPECT_EQ(config.models.at("text-davinci-003").upstreams.at(0).via, Via::chat);
     EXPECT_EQ(config.models.at("ft:*").upstreams.at(0).model, "");
     EXPECT_EQ(config.models.at("gpt-4o-mini").cache.ttl, 1h);
-    EXPECT_EQ(config.orgs.at("default").limits.rpm, 100'000U);
+    EXPECT_EQ(config.orgs.at("default").limits.rpm->amount, 100'000U);
     EXPECT_EQ(config.teams.at("search").contact, "#llm-platform");
     EXPECT_EQ(config.cache.memory, 256ULL << 20);
     EXPECT_EQ(config.drain.timeout, 300s);
@@ -85,7 +85,8 @@ TEST(GoodConfig, every_key_reaches_its_field) {
         "providers:\n"
         "  p: { kind: openai, base_url: \"https://a.example:444/b/\", api_keys: [ k1, k2 ], private: true,\n"
         "       cidr: [ 10.1.0.0/16, \"fd12:3456::/32\" ],\n"
-        "       ca_file: /dev/null, organization: o, project: pr, default_for: [ files, stored ] }\n"
+        "       ca_file: /dev/null, organization: o, project: pr, default_for: [ files, stored ],\n"
+        "       stream_usage: true }\n"
         "models:\n"
         "  m: { aliases: [ a ], upstreams: [ { provider: p, model: x, weight: 2, order: 3, via: chat } ],\n"
         "       timeouts: { connect: 1s, first_token: 2s, idle: 3s, total: 4s },\n"
@@ -98,6 +99,7 @@ TEST(GoodConfig, every_key_reaches_its_field) {
         ", models: [ m ], routes: [ batches ],\n"
         "       limits: { rpm: 5, burst: 4 }, cache: { enabled: true, ttl: 7s, sampled: false },\n"
         "       expires: 2030-01-01T00:00:01Z, disabled: true } ]\n"
+        "prices: { import: [ /dev/null ], shipped: false }\n"
         "cache: { enabled: true, ttl: 8s, memory: 2MiB, max_entry: 2KiB, scope: org, sampled: false }\n"
         "body: { json: 2KiB, multipart: 3KiB, held: 4MiB }\n"
         "drain: { delay: 1s, timeout: 2s }\n"
@@ -151,6 +153,7 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(p.cidr[0], parse_range("10.1.0.0/16").value());
     EXPECT_EQ(p.cidr[1], parse_range("fd12:3456::/32").value());
     EXPECT_EQ(p.ca_file + p.organization + p.project, "/dev/nullopr");
+    EXPECT_TRUE(p.stream_usage);
     EXPECT_EQ(p.default_for, (std::vector<std::string>{"files", "stored"}));
     const Model& m = config.models.at("m");
     EXPECT_EQ(m.aliases, std::vector<std::string>{"a"});
@@ -163,13 +166,13 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(m.cache.enabled, true);
     EXPECT_EQ(m.cache.ttl, 5s);
     EXPECT_EQ(m.cache.sampled, false);
-    EXPECT_EQ(config.orgs.at("o").limits.rpm, 9U);
-    EXPECT_EQ(config.orgs.at("o").limits.burst, 8U);
+    EXPECT_EQ(config.orgs.at("o").limits.rpm->amount, 9U);
+    EXPECT_EQ(config.orgs.at("o").limits.rpm->burst, 8U);
     const Team& t = config.teams.at("t");
     EXPECT_EQ(t.org + t.contact, "oc");
     EXPECT_EQ(t.models, std::vector<std::string>{"m"});
-    EXPECT_EQ(t.limits.rpm, 7U);
-    EXPECT_EQ(t.limits.burst, 6U);
+    EXPECT_EQ(t.limits.rpm->amount, 7U);
+    EXPECT_EQ(t.limits.rpm->burst, 6U);
     EXPECT_EQ(t.cache.enabled, false);
     EXPECT_EQ(t.cache.ttl, 6s);
     EXPECT_EQ(t.cache.sampled, true);
@@ -179,13 +182,15 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_TRUE(k.secret.empty());
     EXPECT_EQ(k.models, std::vector<std::string>{"m"});
     EXPECT_EQ(k.routes, std::vector<std::string>{"batches"});
-    EXPECT_EQ(k.limits.rpm, 5U);
-    EXPECT_EQ(k.limits.burst, 4U);
+    EXPECT_EQ(k.limits.rpm->amount, 5U);
+    EXPECT_EQ(k.limits.rpm->burst, 4U);
     EXPECT_EQ(k.cache.enabled, true);
     EXPECT_EQ(k.cache.ttl, 7s);
     EXPECT_EQ(k.cache.sampled, false);
     EXPECT_EQ(k.expires, std::chrono::sys_days(std::chrono::year(2030) / 1 / 1) + 1s);
     EXPECT_TRUE(k.disabled);
+    EXPECT_EQ(config.prices.import, std::vector<std::string>{"/dev/null"});
+    EXPECT_FALSE(config.prices.shipped);
     EXPECT_TRUE(config.cache.enabled);
     EXPECT_EQ(config.cache.ttl, 8s);
     EXPECT_EQ(config.cache.memory, 2ULL << 20);
@@ -222,7 +227,7 @@ TEST(GoodConfig, references_are_replaced_anywhere_in_a_value) {
                                       "keys: [ { id: k, secret: \"a-${file:" +
                                       file.name() + "}-${env:RPM}\" } ]\n");
     EXPECT_EQ(config.store_path, "/x/600/${env:RPM}/$");
-    EXPECT_EQ(config.orgs.at("default").limits.rpm, 600U);
+    EXPECT_EQ(config.orgs.at("default").limits.rpm->amount, 600U);
     EXPECT_EQ(config.keys.at(0).secret.reveal(), "a-from-a-file-600");
 }
 

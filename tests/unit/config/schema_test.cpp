@@ -17,21 +17,41 @@ json::object schema() {
     return json::parse(json_schema()).as_object();
 }
 
-// Follows a pattern path through properties, additionalProperties and items.
+// What a `$ref` stands for, and of a `oneOf` the alternative that has `wanted`.
+const json::object* resolved(const json::object& root, const json::object* here, std::string_view wanted) {
+    if (const json::value* const alternatives = here->if_contains("oneOf")) {
+        for (const json::value& one : alternatives->as_array()) {
+            if (one.as_object().contains("$ref") || one.as_object().contains(json::string_view(wanted)))
+                here = &one.as_object();
+            if (here->contains(json::string_view(wanted))) break;
+        }
+    }
+    const json::value* const reference = here->if_contains("$ref");
+    if (reference == nullptr) return here;
+    constexpr std::string_view kPrefix = "#/$defs/";
+    const std::string_view name = std::string_view(reference->as_string()).substr(kPrefix.size());
+    return &root.at("$defs").as_object().at(json::string_view(name)).as_object();
+}
+
+// Follows a pattern path through properties, additionalProperties and items. "@rate" starts at that definition.
 const json::object* at_path(const json::object& root, std::string_view path) {
     const json::object* here = &root;
     while (!path.empty()) {
         const json::value* next = nullptr;
         if (path.starts_with("[]")) {
+            here = resolved(root, here, "items");
             next = here->if_contains("items");
             path.remove_prefix(2);
         } else {
             const std::size_t end = std::min(path.find_first_of(".["), path.size());
             const std::string_view step = path.substr(0, end);
+            here = resolved(root, here, "properties");
             if (step == "*") {
                 next = here->if_contains("additionalProperties");
+            } else if (step.starts_with('@')) {
+                next = root.at("$defs").as_object().if_contains(json::string_view(step.substr(1)));
             } else if (const json::value* const properties = here->if_contains("properties")) {
-                next = properties->as_object().if_contains(json::string_view(step.data(), step.size()));
+                next = properties->as_object().if_contains(json::string_view(step));
             }
             path.remove_prefix(end);
         }
@@ -49,6 +69,12 @@ std::size_t count_properties(const json::value& value) {
         if (member.key() == "properties") {
             out += member.value().as_object().size();
             for (const auto& property : member.value().as_object()) out += count_properties(property.value());
+        } else if (member.key() == "oneOf") {
+            for (const json::value& one : member.value().as_array()) out += count_properties(one);
+        } else if (member.key() == "$defs") {
+            for (const auto& shape : member.value().as_object()) {
+                if (shape.key() != "reference") out += 1 + count_properties(shape.value());
+            }
         } else if (member.key() == "additionalProperties" || member.key() == "items") {
             out += member.value().is_object() ? 1 + count_properties(member.value()) : 0;
         }
@@ -63,12 +89,25 @@ TEST(Schema, holds_every_row_of_the_table_and_nothing_else) {
         const json::object* const found = at_path(root, row.path);
         ASSERT_NE(found, nullptr) << row.path;
         EXPECT_EQ(std::string_view(found->at("description").as_string()), row.description) << row.path;
-        if (row.type == Type::section) {
+        if (row.type == Type::section && row.constraint.empty()) {
             EXPECT_EQ(found->at("additionalProperties"), json::value(false)) << row.path;
         }
         EXPECT_EQ(found->contains("default"), !row.standard.empty()) << row.path;
     }
     EXPECT_EQ(count_properties(json::value(root)), all_rows().size());
+}
+
+TEST(Schema, a_limit_is_a_number_or_a_map_and_a_budget_a_map_or_a_list_of_them) {
+    const json::object root = schema();
+    const json::array& limit = at_path(root, "@limits.tpm")->at("oneOf").as_array();
+    ASSERT_EQ(limit.size(), 2U);
+    EXPECT_TRUE(limit[0].as_object().contains("anyOf"));
+    EXPECT_EQ(limit[1].as_object().at("$ref").as_string(), "#/$defs/rate");
+    const json::array& budget = at_path(root, "teams.*.budget")->at("oneOf").as_array();
+    ASSERT_EQ(budget.size(), 2U);
+    EXPECT_EQ(budget[0].as_object().at("items").as_object().at("$ref").as_string(), "#/$defs/budget");
+    EXPECT_EQ(budget[1].as_object().at("$ref").as_string(), "#/$defs/budget");
+    EXPECT_EQ(at_path(root, "@budget")->at("required").as_array(), (json::array{"usd", "per"}));
 }
 
 TEST(Schema, required_keys_are_those_of_the_table) {
@@ -89,6 +128,14 @@ TEST(KeyTable, rows_are_consistent) {
         if (row.type == Type::named) EXPECT_NE(find_row(path + ".*"), nullptr) << path;
         if (row.type == Type::text || row.type == Type::named)
             EXPECT_EQ(find_rule(row.constraint).name, row.constraint);
+        if (row.type == Type::section && !row.constraint.empty()) {
+            ASSERT_NE(find_row(row.constraint), nullptr) << path;
+            EXPECT_FALSE(children(row.constraint).empty()) << path;
+        }
+        if (row.type == Type::section && !row.short_form.empty())
+            EXPECT_NE(find_row(std::string(inside(row)) + "." + std::string(row.short_form)), nullptr) << path;
+        if (row.type == Type::list && !row.short_form.empty())
+            EXPECT_EQ(find_row(path + "[]")->type, Type::section) << path;
         const Bounds range = bounds(row);
         if (row.type == Type::integer) EXPECT_TRUE(parse_integer(range.low) && parse_integer(range.high)) << path;
         if (row.type == Type::duration) EXPECT_TRUE(parse_duration(range.low) && parse_duration(range.high)) << path;
@@ -113,7 +160,7 @@ TEST(KeyTable, defaults_written_out_load_to_the_defaults) {
         "version: 1\nproviders:\n  p: { base_url: \"https://api.example.com/v1\", api_keys: [ \"none\" ] }\n"
         "models:\n  m: { upstreams: [ { provider: p } ], timeouts: " +
         group("models.*.timeouts") + " }\n";
-    for (const char* section : {"listen", "store", "cache", "body", "overload", "drain", "access_log"}) {
+    for (const char* section : {"listen", "store", "cache", "body", "overload", "drain", "access_log", "prices"}) {
         std::string written = group(section);
         if (std::string_view(section) == "listen")
             written = written.substr(0, written.size() - 1) + ", limits: " + group("listen.limits") + " }";
@@ -148,6 +195,7 @@ TEST(KeyTable, defaults_written_out_load_to_the_defaults) {
     EXPECT_EQ(written.body.held, plain.body.held);
     EXPECT_EQ(written.drain.delay, plain.drain.delay);
     EXPECT_EQ(written.drain.timeout, plain.drain.timeout);
+    EXPECT_EQ(written.prices.shipped, plain.prices.shipped);
     EXPECT_EQ(written.access_log.path, plain.access_log.path);
 }
 
@@ -160,6 +208,10 @@ TEST(Reference, names_every_key) {
     const std::string page = reference_markdown();
     for (const Row* const row : children(""))
         EXPECT_NE(page.find("## " + std::string(row->path) + "\n"), std::string::npos);
+    for (const Row* const shape : shapes())
+        EXPECT_NE(page.find("### " + std::string(shape->path.substr(1)) + "\n"), std::string::npos) << shape->path;
+    EXPECT_NE(page.find("| `tpm` | whole number or [rate](#rate) |"), std::string::npos);
+    EXPECT_NE(page.find("| `teams.<name>.budget` | map or list of maps |"), std::string::npos);
     EXPECT_NE(page.find("| `models.<name>.upstreams[].weight` | whole number | `1` | 1 to 1000 |"), std::string::npos);
 }
 

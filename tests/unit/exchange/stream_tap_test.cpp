@@ -19,13 +19,18 @@ const TimePoint kStart = TimePoint(1000s);
 
 class StreamTapTest : public testing::Test {
   protected:
-    StreamTap tap(Operation operation = Operation::chat) { return StreamTap(operation, reader_, kStart); }
+    StreamTap tap(Operation operation = Operation::chat) {
+        metering_ = {};
+        return StreamTap(operation, reader_, kStart, metering_);
+    }
+    [[nodiscard]] const api::Usage& report() const { return metering_.report; }
     static void feed(StreamTap& tap, std::string_view octets, Duration after = 1s) {
         EXPECT_TRUE(tap.feed(octets, kStart + after));
     }
     static std::string event(std::string_view data) { return "data: " + std::string(data) + "\n\n"; }
 
     api::AnswerReader reader_;
+    Metering metering_;
 };
 
 constexpr std::string_view kRole = R"({"choices":[{"delta":{"role":"assistant","content":""},"index":0}]})";
@@ -75,14 +80,14 @@ TEST_F(StreamTapTest, maxGap_isTheLongestSilenceAfterTheFirstToken) {
 TEST_F(StreamTapTest, usage_isTheLastOneSeen) {
     StreamTap t = tap();
     feed(t, event(kText));
-    EXPECT_EQ(t.usage().input, std::nullopt);
+    EXPECT_EQ(report().input, std::nullopt);
     feed(t, event(R"({"usage":null})"));
-    EXPECT_EQ(t.usage().input, std::nullopt) << "unknown is not 0";
+    EXPECT_EQ(report().input, std::nullopt) << "unknown is not 0";
     feed(t, event(R"({"choices":[],"usage": {"prompt_tokens":11,"completion_tokens":1}})"));
     feed(t, event(kUsage));
-    EXPECT_EQ(t.usage().input, 11U);
-    EXPECT_EQ(t.usage().output, 7U);
-    EXPECT_EQ(t.usage().cached, 3U);
+    EXPECT_EQ(report().input, 11U);
+    EXPECT_EQ(report().output, 7U);
+    EXPECT_EQ(report().cached, 3U);
 }
 
 // Case 310: what is not a count is not counted.
@@ -92,8 +97,8 @@ TEST_F(StreamTapTest, absurdUsage_isNotTaken) {
           R"({"prompt_tokens":99999999999999999999,"completion_tokens":[]})"}) {
         StreamTap t = tap();
         feed(t, event(R"({"usage":)" + std::string(usage) + "}"));
-        EXPECT_EQ(t.usage().input, std::nullopt) << usage;
-        EXPECT_EQ(t.usage().output, std::nullopt) << usage;
+        EXPECT_EQ(report().input, std::nullopt) << usage;
+        EXPECT_EQ(report().output, std::nullopt) << usage;
     }
 }
 
@@ -124,8 +129,8 @@ TEST_F(StreamTapTest, responsesDialect_endsWithItsOwnEvents) {
     StreamTap t = tap(Operation::responses);
     feed(t, "event: response.completed\ndata: "
             "{\"type\":\"response.completed\",\"response\":{\"usage\":{\"input_tokens\":5,\"output_tokens\":6}}}\n\n");
-    EXPECT_EQ(t.usage().input, 5U);
-    EXPECT_EQ(t.usage().output, 6U);
+    EXPECT_EQ(report().input, 5U);
+    EXPECT_EQ(report().output, 6U);
 }
 
 TEST_F(StreamTapTest, needsTerminator_dependsOnTheDialect) {
@@ -169,7 +174,7 @@ TEST_F(StreamTapTest, anySegmentation_givesTheSameAccount) {
             feed(t, stream.substr(0, cut), 4s);
             feed(t, stream.substr(cut), 4s);
             ASSERT_EQ(t.first_token(), 4s) << cut;
-            ASSERT_EQ(t.usage().output, 7U) << cut;
+            ASSERT_EQ(report().output, 7U) << cut;
             ASSERT_TRUE(t.terminated()) << cut;
             ASSERT_FALSE(t.mid_event()) << cut;
         }
@@ -179,12 +184,58 @@ TEST_F(StreamTapTest, anySegmentation_givesTheSameAccount) {
 TEST_F(StreamTapTest, events_areHandedOnWhole) {
     StreamTap t = tap();
     std::vector<std::string> events;
-    const auto collect = [&](std::string_view e) { events.emplace_back(e); };
+    const auto collect = [&](const TapEvent& e) { events.emplace_back(e.octets); };
     const std::string one = event(kText);
     EXPECT_TRUE(t.feed(one.substr(0, 10), kStart, collect));
     EXPECT_TRUE(events.empty());
     EXPECT_TRUE(t.feed(one.substr(10) + "data: [DONE]\n\n", kStart, collect));
     EXPECT_EQ(events, (std::vector<std::string>{one, "data: [DONE]\n\n"}));
+}
+
+TEST_F(StreamTapTest, usageChunk_isToldFromAChunkThatAlsoHasChoices) {
+    std::vector<bool> alone;
+    StreamTap t = tap();
+    const std::string both = R"({"choices":[{"delta":{}}],"usage":{"prompt_tokens":1,"completion_tokens":2}})";
+    const std::string filter = R"({"choices":[],"prompt_filter_results":[],"usage":null})";
+    const std::string stream = event(kText) + event(filter) + event(both) + event(kUsage) + event("[DONE]");
+    EXPECT_TRUE(t.feed(stream, kStart, [&](const TapEvent& e) { alone.push_back(e.usage_only); }));
+    EXPECT_EQ(alone, (std::vector<bool>{false, false, false, true, false}));
+    EXPECT_EQ(report().output, 7U);
+}
+
+TEST_F(StreamTapTest, deliveredText_isCountedAsItPasses) {
+    StreamTap t = tap();
+    feed(t, event(kRole) + event(kText) + event(kText));
+    EXPECT_EQ(metering_.delivered.deltas(), 2U);
+    EXPECT_EQ(metering_.delivered.octets(), 4U);
+}
+
+// Scenario 21: an absurd figure is refused although another one of the same report is taken.
+TEST_F(StreamTapTest, refusedFigures_areFlagged) {
+    StreamTap t = tap();
+    feed(t, event(R"({"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":1000000000000000}})"));
+    EXPECT_EQ(report().input, 5U);
+    EXPECT_EQ(report().output, std::nullopt);
+    EXPECT_TRUE(report().refused);
+}
+
+TEST_F(StreamTapTest, pictures_areCountedWithoutAUsage) {
+    StreamTap t = tap(Operation::image);
+    feed(
+        t,
+        "event: image_generation.completed\ndata: {\"type\":\"image_generation.completed\",\"b64_json\":\"AA==\"}\n\n");
+    EXPECT_EQ(report().images, 1U);
+}
+
+// Scenario 31: the ends of all other streams.
+TEST_F(StreamTapTest, endOfEveryDialect_isRead) {
+    for (const std::string type : {"transcript.text.done", "speech.audio.done", "image_generation.completed"}) {
+        StreamTap t = tap(Operation::audio_transcription);
+        feed(t, "event: " + type + "\ndata: {\"type\":\"" + type +
+                    R"(","usage":{"type":"tokens","input_tokens":14,"output_tokens":45}})" + "\n\n");
+        EXPECT_EQ(report().input, 14U) << type;
+        EXPECT_EQ(report().output, 45U) << type;
+    }
 }
 
 TEST_F(StreamTapTest, eventAboveTheCap_endsTheStream) {

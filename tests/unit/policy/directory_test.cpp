@@ -34,11 +34,11 @@ config::Config config_of(std::vector<config::Key> keys) {
     config.teams["search"] = {.name = "search",
                               .org = "acme",
                               .models = {"gpt-*"},
-                              .limits = {.rpm = 600, .burst = {}},
+                              .limits = {.rpm = config::Limit{.amount = 600}},
                               .contact = "#search",
                               .cache = {},
                               .mark = {}};
-    config.orgs["acme"] = {.name = "acme", .limits = {.rpm = 6'000, .burst = {}}, .mark = {}};
+    config.orgs["acme"] = {.name = "acme", .limits = {.rpm = config::Limit{.amount = 6'000}}, .mark = {}};
     config.keys = std::move(keys);
     return config;
 }
@@ -95,7 +95,7 @@ TEST(Directory, principal_carries_what_key_team_and_org_say) {
     key.alias = "demo";
     key.models = {"gpt-4o"};
     key.routes = {"files"};
-    key.limits.rpm = 60;
+    key.limits.rpm = config::Limit{.amount = 60};
     key.cache.enabled = true;
     const Directory directory = directory_of(config_of({key, key_of("k_two", "secret-2")}));
     ASSERT_EQ(directory.principals().size(), 2U);
@@ -294,12 +294,12 @@ TEST(Directory, stored_key_of_a_deleted_team_is_refused) {
 TEST(Directory, failed_construction_leaves_the_limits_alone) {
     quota::Engine engine;
     config::Key key = key_of("k_a", "secret-a");
-    key.limits.rpm = 60;
+    key.limits.rpm = config::Limit{.amount = 60};
     const Directory good(config_of({key}), {}, engine, kPepper, kMoment);
-    key.limits.rpm = 5;
+    key.limits.rpm = config::Limit{.amount = 5};
     const config::Config bad = config_of({key, key_of("k_b", "secret-a")});
     EXPECT_THROW(Directory(bad, {}, engine, kPepper, kMoment), std::invalid_argument);
-    key.limits.rpm = 0;
+    key.limits.rpm = config::Limit{.amount = 0};
     EXPECT_NE(refusal_of([&] { (void)Directory(config_of({key}), {}, engine, kPepper, kMoment); }).find("at least 1"),
               std::string::npos);
     EXPECT_EQ(quota::Engine::peek(good.principals()[0].scopes, quota::Ask::request_only(), kMoment).tightest[0]->limit,
@@ -309,12 +309,12 @@ TEST(Directory, failed_construction_leaves_the_limits_alone) {
 TEST(Directory, reload_keeps_usage_and_applies_new_limits) {
     quota::Engine engine;
     config::Key key = key_of("k_a", "secret-a");
-    key.limits.rpm = 60;
+    key.limits.rpm = config::Limit{.amount = 60};
     const Directory before(config_of({key}), {}, engine, kPepper, kMoment);
     ASSERT_TRUE(
         quota::Engine::admit({.id = quota::ReservationId("r"), .scopes = before.principals()[0].scopes, .now = kMoment})
             .reply.admitted);
-    key.limits.rpm = 30;
+    key.limits.rpm = config::Limit{.amount = 30};
     const Directory after(config_of({key}), {}, engine, kPepper, kMoment);
     const auto left =
         quota::Engine::peek(after.principals()[0].scopes, quota::Ask::request_only(), kMoment).tightest[0];

@@ -197,7 +197,8 @@ TEST(LedgerCrash, a_start_with_a_million_rows) {
         UPDATE made SET request_id = request_id || '_' || printf('%06d', i);
         ALTER TABLE made DROP COLUMN i;
         INSERT INTO usage_record SELECT * FROM made;
-        UPDATE usage_hour SET requests = requests * 100000)sql");
+        UPDATE usage_hour SET requests = requests * 100000, cost_nano = cost_nano * 100000;
+        UPDATE usage_day SET cost_nano = cost_nano * 100000)sql");
     for (int day = 1; day < kDays; ++day) {
         const std::string file = day_file(place.path(), day_of(kNoon) + std::chrono::days(day));
         std::filesystem::copy_file(first, file);

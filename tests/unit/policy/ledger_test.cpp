@@ -110,7 +110,7 @@ TEST(Ledger, what_was_open_comes_back_until_it_is_settled_s26) {
     EXPECT_TRUE(ledger->recovered().empty());
     const auto outcomes = totals(place.path(), By::outcome, 0, INT64_MAX);
     ASSERT_EQ(outcomes->size(), 1U);
-    EXPECT_EQ(outcomes->front().name, "unknown");
+    EXPECT_EQ(outcomes->front().names.front(), "unknown");
     EXPECT_EQ(outcomes->front().requests, 50);
     EXPECT_EQ(outcomes->front().cost_nano, 25 * 60'000 + 25 * 9'000'000);
     EXPECT_EQ(outcomes->front().unmetered, 25);

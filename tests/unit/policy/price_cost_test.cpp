@@ -225,6 +225,30 @@ TEST(CostOf, is_the_exact_sum_rounded_up) {
     }
 }
 
+// With one tier the line is the bound itself; with several it is never below it.
+TEST(OpenBound, is_the_upper_bound_as_a_line_over_the_output) {
+    __extension__ using Wide = __int128;
+    Dice dice{std::mt19937_64(6)};
+    for (int round = 0; round < 20'000; ++round) {
+        PriceEntry price = random_entry(dice);
+        if (round % 2 == 0) price.tiers.clear();
+        const ConsumptionBound bound{.input = dice.below(1'000'000),
+                                     .output = dice.below(1'000'000),
+                                     .tool_calls = dice.below(5),
+                                     .hears = dice.below(2) != 0,
+                                     .sees = dice.below(2) != 0,
+                                     .speaks = dice.below(2) != 0};
+        const OpenBound line = open_bound(bound, price);
+        const Wide pico = line.fixed + static_cast<Wide>(line.each) * bound.output;
+        const Wide nano = (pico + 999) / 1'000;
+        ASSERT_GE(nano, upper_bound(bound, price)) << round;
+        if (price.tiers.empty()) ASSERT_EQ(nano, upper_bound(bound, price)) << round;
+    }
+    const PriceEntry dear = entry(card({{input, INT64_MAX}}));
+    EXPECT_EQ(open_bound({.input = UINT64_MAX}, dear).fixed, INT64_MAX);
+    EXPECT_EQ(dearest_rate(input, dear), INT64_MAX);
+}
+
 TEST(UpperBound, is_at_the_dearest_tier_it_can_reach) {
     PriceEntry price = entry(card({{input, 2'000}, {cache_write, 2'500}, {output, 10'000}}));
     price.tiers = {{200, resolve(card({{input, 4'000}, {output, 15'000}}))}};

@@ -1,0 +1,33 @@
+// What one answer used: gathered while it is relayed, settled once, before its last octets leave (design §9).
+#pragma once
+
+#include "gateway/api/usage.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace tollgate::exchange {
+
+struct Exchange;
+
+// Belongs to its exchange and that one's worker. While an answer streams, `report` and `delivered` are its progress.
+struct Metering {
+    api::Usage report;                // as the provider told it so far
+    api::DeliveredText delivered;     // generated text that went by
+    std::uint64_t input_estimate = 0; // tokens of the request; 0: nobody counted, end_usage does
+    bool complete = false;            // the answer came to its own end
+    bool dispatched = false;          // octets of the request left for a provider
+    bool declined = false;            // all providers that were called refused: nothing was generated
+    bool ended = false;               // `settled` is what counts, whatever comes
+    api::Usage settled;               // of a call that used nothing: input and output are 0
+};
+
+// Notes what a whole JSON answer tells of its usage, and that it is whole. Not for events.
+void note_answer(Exchange& ex, const api::Usage& report, bool has_error, std::string_view body);
+
+// Settles the usage, writes it into the record and settles the account with it; later calls do nothing. Every way out
+// of an exchange calls it before the write that carries the answer's last octets, also when the client left or the
+// answer broke off, so that who has the whole answer finds it charged.
+void end_usage(Exchange& ex);
+
+} // namespace tollgate::exchange

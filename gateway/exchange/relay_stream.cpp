@@ -1,0 +1,166 @@
+#include "gateway/api/completions_via_chat.hpp"
+#include "gateway/api/errors.hpp"
+#include "gateway/api/objects.hpp"
+#include "gateway/exchange/event_sieve.hpp"
+#include "gateway/exchange/outlet.hpp"
+#include "gateway/exchange/owned_objects.hpp"
+#include "gateway/exchange/relay_plan.hpp"
+#include "gateway/exchange/reply.hpp"
+#include "gateway/exchange/stream_tap.hpp"
+#include "gateway/exchange/upstream_request.hpp"
+
+namespace tollgate::exchange {
+namespace {
+
+constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
+
+class StreamRelay {
+  public:
+    StreamRelay(Plan& plan, const upstream::Candidate* candidate)
+        : plan_(plan), ex_(plan.ex), tap_(ex_.route->operation, ex_.worker.answer_reader, ex_.started, ex_.metering),
+          outlet_(ex_, 200, kEventStream, std::nullopt, plan.extra), added_usage_(asks_for_usage(ex_, plan.provider)),
+          owned_(!creates_stored_response(ex_) || ex_.route->operation != api::Operation::responses) {
+        if (candidate != nullptr && candidate->via_chat) converter_.emplace(ex_.model_name);
+    }
+
+    Task<Result<void>> run();
+
+  private:
+    Task<Result<void>> step();
+    Task<Result<void>> pass(std::string_view piece);
+    Task<Result<void>> send(std::string_view octets, bool last);
+    Task<Result<void>> end_broken(Error error);
+    Task<Result<void>> own_response();
+    void on_event(const TapEvent& event);
+    std::string_view passing(std::string_view piece, bool last);
+
+    Plan& plan_;
+    Exchange& ex_;
+    StreamTap tap_;
+    Outlet outlet_;
+    const bool added_usage_; // we asked for the usage, the client did not: its chunk stays here
+    EventSieve sieve_;
+    std::optional<api::ChatStreamToCompletions> converter_;
+    std::string converted_;
+    std::optional<Error> conversion_error_;
+    std::optional<std::string> response_id_;
+    bool owned_; // there is nothing, or nothing more, to be given to its owner
+    bool last_ = false;
+};
+
+void StreamRelay::on_event(const TapEvent& event) {
+    const bool ours = added_usage_ && event.usage_only;
+    if (converter_) {
+        if (ours) return;
+        auto out = converter_->event(event.octets);
+        if (out)
+            converted_ += *out;
+        else if (!conversion_error_)
+            conversion_error_ = out.error();
+        return;
+    }
+    if (!owned_ && !response_id_) response_id_ = api::created_response_id(event.data);
+    if (added_usage_) sieve_.event(event.end, !ours);
+}
+
+std::string_view StreamRelay::passing(std::string_view piece, bool last) {
+    if (converter_) return converted_;
+    return added_usage_ ? sieve_.end(last) : piece;
+}
+
+Task<Result<void>> StreamRelay::send(std::string_view octets, bool last) {
+    if (!co_await outlet_.send(octets, last)) co_return fail(client_left());
+    co_return Result<void>();
+}
+
+// After commit a failure ends the stream with an error event in the client's dialect; `[DONE]` is never invented.
+Task<Result<void>> StreamRelay::end_broken(Error error) {
+    last_ = true;
+    end_usage(ex_);
+    if (!ex_.answer_started || ex_.client_gone) co_return fail(std::move(error));
+    std::string event = tap_.mid_event() ? "\n\n" : "";
+    event += api::error_event(error, ex_.id.view(), ex_.route->operation == api::Operation::responses);
+    co_await outlet_.send(event, false);
+    ex_.close_after = true;
+    co_return fail(std::move(error));
+}
+
+// Before the client learns the id, so that it can come back to it at once.
+Task<Result<void>> StreamRelay::own_response() {
+    if (!response_id_ || owned_) co_return Result<void>();
+    owned_ = true;
+    auto done = co_await own_object(ex_, plan_.provider, *response_id_, "stored");
+    co_return done;
+}
+
+Task<Result<void>> StreamRelay::pass(std::string_view piece) {
+    const bool done = tap_.terminated() && ex_.route->operation != api::Operation::responses;
+    const bool ended = plan_.attempt.body().complete();
+    const bool truncated = ended && tap_.needs_terminator() && !tap_.terminated() && !tap_.error_seen();
+    last_ = done || ended;
+    const std::string_view octets = passing(piece, last_);
+    // The terminal event is the last that the client waits for, wherever the connection ends.
+    if (tap_.terminated() || last_) {
+        ex_.metering.complete = !truncated && !tap_.error_seen();
+        end_usage(ex_);
+    }
+    auto sent = co_await send(octets, last_ && !truncated);
+    if (!sent || !truncated) co_return sent;
+    auto broken = co_await end_broken(plan_.attempt.broken_body_error());
+    co_return broken;
+}
+
+Task<Result<void>> StreamRelay::step() {
+    http::BodyReader& reader = plan_.attempt.body();
+    arm_idle(ex_, plan_.attempt, plan_.total_deadline);
+    const std::string_view piece = co_await reader.next();
+    if (reader.failed() && tap_.terminated()) { // the stream said that it was over; only the framing's end is missing
+        last_ = true;
+        auto sent = co_await send({}, true);
+        co_return sent;
+    }
+    Error broken;
+    if (reader.failed()) {
+        broken = broke_off(ex_, plan_.attempt);
+    } else {
+        converted_.clear();
+        sieve_.begin(piece);
+        const bool fits = tap_.feed(piece, Clock::now(), [this](const TapEvent& event) { on_event(event); });
+        note_progress(ex_);
+        if (fits && !conversion_error_) {
+            auto owned = co_await own_response();
+            if (owned) {
+                auto passed = co_await pass(piece);
+                co_return passed;
+            }
+            broken = owned.error();
+        } else {
+            broken =
+                conversion_error_ ? *conversion_error_ : bad_answer(plan_.provider.name, "an event that is too large");
+        }
+    }
+    auto ended = co_await end_broken(std::move(broken));
+    co_return ended;
+}
+
+Task<Result<void>> StreamRelay::run() {
+    ex_.worker.metrics.shard().add(ex_.worker.streams_open, 1);
+    Result<void> result;
+    while (!last_ && result) result = co_await step();
+    end_usage(ex_);
+    ex_.worker.metrics.shard().add(ex_.worker.streams_open, -1);
+    ex_.record.first_token = tap_.first_token();
+    ex_.record.max_gap = tap_.max_gap();
+    if (result && tap_.error_seen()) record_error(ex_, bad_answer(plan_.provider.name, "an error inside the stream"));
+    co_return result;
+}
+
+} // namespace
+
+Task<Result<void>> relay_stream(Plan& plan, const upstream::Candidate* candidate) {
+    StreamRelay relay(plan, candidate);
+    auto result = co_await relay.run();
+    co_return result;
+}
+
+} // namespace tollgate::exchange

@@ -1,0 +1,26 @@
+// The ledger at start: what the last process left open is charged, and budgets continue where they were.
+#pragma once
+
+#include "policy/directory.hpp"
+#include "policy/ledger/ledger.hpp"
+#include "policy/quota/engine.hpp"
+
+#include <expected>
+#include <memory>
+#include <string>
+
+namespace tollgate {
+
+// `<store>/ledger`. Every operation that was admitted and never settled is charged (design §9) and in the table when it
+// returns. Errors are text for the operator. Blocks on the disk.
+[[nodiscard]] std::expected<std::unique_ptr<policy::ledger::Ledger>, std::string>
+open_ledger(const std::string& store_path);
+
+// Raises each budget's counter to what the ledger knows was spent in its current period; never lowers one, so it may be
+// repeated. The error says which budget could not be counted: then nobody may spend it. Blocks on the disk.
+[[nodiscard]] std::expected<void, std::string> restore_budgets(const policy::Directory& directory,
+                                                               policy::quota::Engine& engine,
+                                                               const std::string& ledger_path,
+                                                               policy::quota::Moment now);
+
+} // namespace tollgate
