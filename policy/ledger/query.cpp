@@ -132,9 +132,9 @@ sqlite::Result<void> add_day(sqlite::Database& database, const UsageQuery& asked
 // Reads the columns of kFind in order.
 class Columns {
   public:
-    Columns(const Execution& row, std::deque<std::string>& texts) : row_(row), texts_(texts) {}
+    Columns(const Execution& row, std::forward_list<std::string>& texts) : row_(row), texts_(texts) {}
     Columns& text(std::string_view& value) {
-        value = texts_.emplace_back(row_.column(next_++));
+        value = texts_.emplace_front(row_.column(next_++));
         return *this;
     }
     template <class T>
@@ -149,7 +149,7 @@ class Columns {
 
   private:
     const Execution& row_;
-    std::deque<std::string>& texts_;
+    std::forward_list<std::string>& texts_;
     int next_ = 0;
 };
 
@@ -196,7 +196,7 @@ sqlite::Result<bool> find_in(sqlite::Database& database, std::string_view reques
     Execution query(*record);
     auto row = query.text(request_id).step();
     if (!row || !*row) return row;
-    const std::string_view id = found.texts.emplace_back(request_id);
+    const std::string_view id = found.texts.emplace_front(request_id);
     found.operation.admit.request_id = found.operation.settle.request_id = id;
     read_record(query, found);
     auto attempts = database.prepare(kFindAttempts);

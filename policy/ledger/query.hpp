@@ -5,8 +5,8 @@
 #include "policy/ledger/table.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <expected>
+#include <forward_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -60,12 +60,12 @@ struct UsageQuery {
 
 // An operation as it is in the table. Views point into `texts`; moving keeps them.
 struct StoredOperation {
-    std::deque<std::string> texts;
+    std::forward_list<std::string> texts;
     Operation operation;
 
     StoredOperation() = default;
-    StoredOperation(StoredOperation&&) = default;
-    StoredOperation& operator=(StoredOperation&&) = default;
+    StoredOperation(StoredOperation&&) noexcept = default;
+    StoredOperation& operator=(StoredOperation&&) noexcept = default;
     StoredOperation(const StoredOperation&) = delete;
     StoredOperation& operator=(const StoredOperation&) = delete;
 };

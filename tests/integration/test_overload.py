@@ -118,8 +118,7 @@ class MemoryPressure(GatewayTest):
     """F63: the last step of the ladder. 16 MiB is less than the process has, so it begins at once."""
 
     def test_requests_are_shed_and_the_metrics_still_answer(self):
-        calm = common.CONFIG
-        pressed = calm + "overload: { memory: 16MiB, loop_lag: 1m }\n"
+        pressed = common.CONFIG + "overload: { memory: 16MiB, loop_lag: 1m }\n"
         self.assertEqual(self.ask().status, 200)
         self.gateway.write_config(pressed)
         self.gateway.reload()
@@ -132,10 +131,7 @@ class MemoryPressure(GatewayTest):
             self.assertEqual(response.header("connection"), "close")
         self.assertEqual(self.mock.stats()["completed"], 0)
         self.assertEqual(support.call("GET", f"{self.gateway.metrics_url}/readyz").status, 200)
-        self.gateway.write_config(calm)
-        self.gateway.reload()
-        poll(lambda: self.step("none"), "calm")
-        self.assertEqual(self.ask().status, 200)
+        self.calm_down()
 
     def test_full_cache_gives_way_and_the_gateway_recovers(self):
         """Requests that are shed evict nothing, so the ladder itself has to take from the cache."""
@@ -148,8 +144,7 @@ class MemoryPressure(GatewayTest):
         poll(lambda: all(self.ask("mock-plain", content=f"after {n}").status == 200 for n in range(20)), "recovery", 20)
         self.assertIn("memory pressure changed", self.gateway.log)
         poll(lambda: self.gateway.metrics().value("tollgate_cache_size_bytes", tier="memory") < 90 << 20, "room")
-        self.gateway.write_config(common.CONFIG)
-        self.gateway.reload()
+        self.calm_down()
 
     def test_what_is_held_of_answers_counts_against_body_held(self):
         config = common.CONFIG.replace("held: 256MiB", "held: 1MiB")
@@ -158,12 +153,18 @@ class MemoryPressure(GatewayTest):
         self.gateway.reload()
         response = poll(lambda: self.tell_held(), "the new configuration")
         self.assert_error(response, 503, word="gateway_overloaded", text="holds as many")
-        self.gateway.write_config(common.CONFIG)
-        self.gateway.reload()
+        self.calm_down()
 
     def tell_held(self):
         response = self.post("/v1/completions", {"model": "big", "prompt": "x", "max_tokens": 1000000})
         return response if response.status != 404 else None
+
+    def calm_down(self):
+        """The next test starts from here."""
+        self.gateway.write_config(common.CONFIG)
+        self.gateway.reload()
+        poll(lambda: self.post("/v1/completions", {"model": "big", "prompt": "x"}).status == 404, "the usual models")
+        poll(lambda: self.step("none") and self.ask().status == 200, "calm")
 
     def step(self, state):
         return self.gateway.metrics().value("tollgate_overload_state", state=state) == 1
