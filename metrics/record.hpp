@@ -23,7 +23,8 @@ enum class CacheResult : std::uint8_t { none, hit, miss, bypass };
 
 struct AttemptRecord {
     std::string_view upstream; // provider name from the config
-    Duration duration{};
+    TimePoint started{};
+    Duration duration{};                           // zero while it runs
     int status = 0;                                // 0: no answer
     std::optional<ErrorType> error = std::nullopt; // absent: success
     bool cancelled = false;                        // the client left

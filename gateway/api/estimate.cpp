@@ -138,8 +138,9 @@ Estimate upper_estimate(const RequestSize& request, const ModelSize& model) noex
     out.unbounded = request.content;
     out.input = request.input_tokens.value_or(request.body_octets);
     if (model.context && request.content != Unbounded::none) {
-        // What is not in the body may fill the context, and no more.
-        out.input = std::max(out.input, full_contexts(request, *model.context));
+        // What is not in the body may fill the context, and no more. Nor can the octets of a picture, of one prompt.
+        const std::uint64_t contexts = full_contexts(request, *model.context);
+        out.input = one_prompt(request.operation) ? contexts : std::max(out.input, contexts);
     } else if (model.context && one_prompt(request.operation)) {
         out.input = std::min(out.input, *model.context);
     }

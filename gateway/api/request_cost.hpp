@@ -31,6 +31,7 @@ struct RequestCost {
     bool sees = false;                             // the input may hold images
     bool hears = false;                            // … or sound
     bool speaks = false;                           // sound was asked for: modalities, audio
+    bool background = false;                       // responses: generated after the answer
     bool only_search = false;                      // the only hosted tool is web_search_options: one search an answer
     std::string_view image_option{};               // member that makes an image dearer than the usual one: size …
     std::string_view unpriced{};                   // first member with a price that no price list speaks of

@@ -259,6 +259,7 @@ bool RequestInspector::root_scalar(const JsonScalar& value) {
     case Member::store: view_.store = value.boolean; return value.kind == Kind::boolean || refuse_type("a boolean");
     case Member::background:
         view_.has_previous_response |= value.boolean;
+        view_.cost.background |= value.boolean;
         return value.kind == Kind::boolean || refuse_type("a boolean");
     case Member::limit:
     case Member::count:

@@ -80,6 +80,13 @@ std::uint64_t scaled(std::uint64_t octets, std::uint32_t per_1000) noexcept {
     return (bounded * per_1000 + 999) / 1'000;
 }
 
+// Said to be nothing, though there was something.
+void refuse_nothing(std::optional<std::uint64_t>& reported, std::uint64_t counted, bool& refused) noexcept {
+    if (reported != 0U || counted == 0) return;
+    reported.reset();
+    refused = true;
+}
+
 } // namespace
 
 bool is_text_member(std::string_view name) noexcept {
@@ -99,6 +106,7 @@ void merge_report(Usage& so_far, const Usage& next) noexcept {
     take_last(so_far.reasoning, next.reasoning);
     take_last(so_far.audio_out, next.audio_out);
     take_last(so_far.audio_ms, next.audio_ms);
+    take_last(so_far.tool_calls, next.tool_calls);
     if (next.images) so_far.images = std::min(so_far.images.value_or(0) + *next.images, kMostCount);
     so_far.refused |= next.refused;
     so_far.estimated |= next.estimated;
@@ -118,16 +126,18 @@ std::uint64_t estimated_output(const DeliveredText& delivered, std::uint32_t tok
 
 Usage settled_usage(const Usage& report, const DeliveredText& delivered, const Observed& observed) noexcept {
     Usage out = report;
+    const std::uint64_t counted = estimated_output(delivered, observed.tokens_per_1000_octets);
+    refuse_nothing(out.input, observed.input_estimate, out.refused);
+    refuse_nothing(out.output, counted, out.refused);
     const bool by_length = out.audio_ms && !out.input && !out.output; // billed by the second, has no tokens
     if (by_length) out.input = out.output = 0;
     if (!out.input) {
         out.input = observed.input_estimate;
         out.estimated = true;
     }
-    const std::uint64_t counted = estimated_output(delivered, observed.tokens_per_1000_octets);
     if (!out.output) {
         // Embeddings and their like report an input only.
-        out.estimated |= counted != 0 || !report.input || report.refused;
+        out.estimated |= counted != 0 || !report.input || out.refused;
         out.output = counted;
     } else if (!observed.complete && *out.output < counted) {
         out.output = counted;

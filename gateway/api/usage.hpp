@@ -23,6 +23,7 @@ struct Usage {
     std::optional<std::uint64_t> audio_out{};   // … of sound
     std::optional<std::uint64_t> images{};      // made
     std::optional<std::uint64_t> audio_ms{};    // sound heard, where it is billed by its length
+    std::optional<std::uint64_t> tool_calls{};  // of tools that ran at the provider, where the answer lists them
 
     bool refused = false;   // a figure was negative, no whole number, absurd, or contradicted its total: not taken
     bool estimated = false; // some figure was counted here, not reported
@@ -73,8 +74,9 @@ struct Observed {
 };
 
 // What is charged: the report, and an estimate, flagged, in place of what it does not say. An answer that broke off is
-// charged no less than was delivered, whatever an interim report said. `input` and `output` are known afterwards, and
-// `output` is not 0 if anything was delivered without a report of it (scenarios 47, 48).
+// charged no less than was delivered, whatever an interim report said. A report of nothing where something was sent or
+// delivered is refused. `input` and `output` are known afterwards, and `output` is not 0 if anything was delivered
+// (scenarios 47, 48).
 [[nodiscard]] Usage settled_usage(const Usage& report, const DeliveredText& delivered,
                                   const Observed& observed) noexcept;
 

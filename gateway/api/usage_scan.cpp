@@ -111,6 +111,22 @@ Count images_made(const dom::object& root, Operation operation) {
     return std::nullopt;
 }
 
+// Items of an answer of the responses dialect that stand for a call at the provider; calls of the client's own
+// functions are not among them.
+Count hosted_calls(const dom::object& root) {
+    dom::array items;
+    if (root["output"].get(items) != simdjson::SUCCESS && root["response"]["output"].get(items) != simdjson::SUCCESS)
+        return std::nullopt;
+    std::uint64_t calls = 0;
+    for (const dom::element item : items) {
+        std::string_view type;
+        if (item["type"].get(type) != simdjson::SUCCESS) continue;
+        calls += type == "web_search_call" || type == "file_search_call" || type == "code_interpreter_call" ||
+                 type == "image_generation_call" || type == "mcp_call";
+    }
+    return calls;
+}
+
 } // namespace
 
 Usage scan_usage(const dom::object& root, Operation operation) {
@@ -124,6 +140,7 @@ Usage scan_usage(const dom::object& root, Operation operation) {
             out.refused = true;
     }
     out.images = images_made(root, operation);
+    out.tool_calls = hosted_calls(root);
     double seconds = 0;
     if (operation == Operation::audio_transcription && !out.reported() &&
         root["duration"].get(seconds) == simdjson::SUCCESS && seconds >= 0 && seconds <= kMostSeconds)

@@ -79,11 +79,12 @@ Result<void> open_in_ledger(Exchange& ex, const quota::AdmitReply& reply, WallTi
     return {};
 }
 
-// The maximum that makes the rest of a budget enough (design §9). The cache key was made before and stands.
+// The maximum that makes the rest of a budget enough (design §9).
 void put_in_cap(Exchange& ex, std::int64_t cap) {
     ex.body.memory = api::insert_max_tokens(ex.body.memory, ex.view, api::output_limit_field(*ex.route),
                                             static_cast<std::uint64_t>(cap));
     ex.account.capped = true;
+    ex.cache.store = false; // an answer to a smaller question
 }
 
 // A model's own price, or that of the name behind a wildcard. Kept: what is charged at the end is what was asked for.
@@ -107,11 +108,21 @@ Result<quota::Ask> ask_of(Exchange& ex, bool hard_money, WallTime wall) {
                     .model_name = ex.model_name});
 }
 
+// Where money is strict nothing counts for less than what it may have been.
+void note_reserve(Exchange& ex, const quota::Ask& ask, const quota::AdmitReply& reply) {
+    Account& account = ex.account;
+    account.reserve = account.strict_money ? reply.reserved : ask.expected.value_or(reply.reserved);
+    if (ex.route->body != api::BodyKind::json) return;
+    ex.metering.input_estimate = static_cast<std::uint64_t>(account.reserve.input);
+    const std::uint64_t calls = api::request_size(ex.view, *ex.route, 0).hosted_calls.value_or(1);
+    account.hosted_calls = account.strict_money ? calls : std::min<std::uint64_t>(calls, 1);
+}
+
 std::uint64_t known(const std::optional<std::uint64_t>& count) {
     return count.value_or(0);
 }
 
-policy::Consumption consumption(const api::Usage& usage) {
+policy::Consumption consumption(const Exchange& ex, const api::Usage& usage) {
     return {.input = known(usage.input),
             .cached_input = known(usage.cached),
             .cache_write = known(usage.cache_write),
@@ -121,7 +132,8 @@ policy::Consumption consumption(const api::Usage& usage) {
             .reasoning = known(usage.reasoning),
             .audio_out = known(usage.audio_out),
             .images = known(usage.images),
-            .audio_ms = known(usage.audio_ms)};
+            .audio_ms = known(usage.audio_ms),
+            .tool_calls = usage.tool_calls.value_or(ex.account.hosted_calls)};
 }
 
 ledger::Number number(const std::optional<std::uint64_t>& count) {
@@ -132,20 +144,21 @@ bool used_nothing(const Exchange& ex) {
     return !ex.metering.dispatched || ex.metering.declined;
 }
 
-// Absent: neither reported nor counted, the whole reserve is charged.
-std::optional<quota::Estimate> actual_of(Exchange& ex) {
-    if (used_nothing(ex)) {
-        ex.account.cost = 0;
-        return quota::Estimate{};
+bool is_billed(const Exchange& ex) {
+    return !used_nothing(ex) && ex.route->billable;
+}
+
+quota::Estimate actual_of(Exchange& ex) {
+    quota::Estimate actual;
+    if (is_billed(ex) && ex.metering.unknown) {
+        actual = ex.account.reserve;
+    } else if (!used_nothing(ex)) {
+        const api::Usage& usage = ex.metering.settled;
+        actual.input = static_cast<std::int64_t>(known(usage.input));
+        actual.output = static_cast<std::int64_t>(known(usage.output));
+        if (ex.account.price != nullptr) actual.nano = policy::cost(consumption(ex, usage), *ex.account.price).total;
     }
-    const api::Usage& usage = ex.metering.settled;
-    if (!usage.reported()) return std::nullopt;
-    quota::Estimate actual{.input = static_cast<std::int64_t>(known(usage.input)),
-                           .output = static_cast<std::int64_t>(known(usage.output))};
-    if (ex.account.price != nullptr) {
-        actual.nano = policy::cost(consumption(usage), *ex.account.price).total;
-        ex.account.cost = actual.nano;
-    }
+    if (ex.account.price != nullptr || used_nothing(ex)) ex.account.cost = actual.nano;
     return actual;
 }
 
@@ -157,11 +170,25 @@ void describe_attempts(const Exchange& ex, ledger::Settle& record) {
         const metrics::AttemptRecord& attempt = source.attempts[i];
         ledger::Attempt& out = record.attempts.each[i];
         out.upstream = attempt.upstream;
-        if (attempt.error) out.error_type = to_string(*attempt.error);
-        out.duration_us = micros(attempt.duration);
+        const bool running = attempt.duration == Duration::zero(); // the last one, which ends after this
+        if (attempt.error)
+            out.error_type = to_string(*attempt.error);
+        else if (running && source.error)
+            out.error_type = to_string(*source.error);
+        out.start_us = record.admitted_us + micros(attempt.started - ex.started);
+        out.duration_us = micros(running ? Clock::now() - attempt.started : attempt.duration);
         out.status = static_cast<std::uint16_t>(attempt.status);
     }
     if (source.attempt_count > 0) record.provider = source.attempts[source.attempt_count - 1].upstream;
+}
+
+// Settling comes before the head of an answer that is sent at once; that one will have the provider's status, or the
+// error's.
+int status_of(const Exchange& ex) {
+    const metrics::RequestRecord& source = ex.record;
+    if (source.status != 0 || ex.client_gone) return source.status;
+    if (source.error) return ex.error_status;
+    return source.attempt_count == 0 ? 0 : source.attempts[source.attempt_count - 1].status;
 }
 
 ledger::Tokens tokens_of(const api::Usage& usage) {
@@ -187,10 +214,10 @@ void close_in_ledger(Exchange& ex, WallTime wall) {
     record.cache = to_string(source.cache);
     record.config_hash = ex.snapshot->config.hash;
     if (ex.account.price != nullptr) record.price_source = ex.account.price->version;
-    record.http_status = static_cast<std::uint16_t>(source.status);
+    record.http_status = static_cast<std::uint16_t>(status_of(ex));
     record.stream = source.stream;
     record.tokens = tokens_of(usage);
-    record.usage_source = used_nothing(ex)   ? ledger::UsageSource::none
+    record.usage_source = !is_billed(ex)     ? ledger::UsageSource::none
                           : usage.estimated  ? ledger::UsageSource::estimated
                           : usage.reported() ? ledger::UsageSource::upstream
                                              : ledger::UsageSource::none;
@@ -223,7 +250,9 @@ void tell_crossings(const std::vector<quota::Crossing>& crossings) {
 // Counted where the provider has not told yet.
 api::Usage used_so_far(const Exchange& ex) {
     return api::settled_usage(ex.metering.report, ex.metering.delivered,
-                              {.input_estimate = ex.metering.input_estimate, .complete = false});
+                              {.input_estimate = ex.metering.input_estimate,
+                               .tokens_per_1000_octets = cautious_rate(ex.account.strict_money),
+                               .complete = false});
 }
 
 } // namespace
@@ -240,7 +269,8 @@ Result<void> admit(Exchange& ex, bool hit) {
     quota::AdmitCommand command{.id = quota::ReservationId(ex.id.view()), .scopes = scopes.view(), .now = moment};
     command.ask = quota::Ask::request_only();
     if (charged) {
-        auto ask = ask_of(ex, scopes.hard_money(), moment.wall);
+        ex.account.strict_money = scopes.hard_money();
+        auto ask = ask_of(ex, ex.account.strict_money, moment.wall);
         if (!ask) return fail(ask.error());
         command.ask = *ask;
         command.lease = ex.model->timeouts.total + kLeaseSlack;
@@ -249,6 +279,7 @@ Result<void> admit(Exchange& ex, bool hit) {
     ex.worker.metrics.shard().observe(ex.worker.limit_check, Clock::now() - moment.steady);
     if (auto ok = judge(ex, admission.reply, moment.wall); !ok) return ok;
     ex.account.reservation = std::move(admission.reservation);
+    if (charged) note_reserve(ex, command.ask, admission.reply);
     if (!charged) {
         ex.account.reservation.settle(quota::Estimate{}, moment);
         return {};
@@ -260,11 +291,13 @@ Result<void> admit(Exchange& ex, bool hit) {
 void settle(Exchange& ex) {
     if (!ex.account.reservation && ex.account.admitted_us == 0) return;
     const auto moment = now();
-    const auto actual = actual_of(ex);
+    const quota::Estimate actual = actual_of(ex);
     if (!ex.metering.dispatched) {
         ex.account.reservation.release(moment);
     } else {
-        tell_crossings(ex.account.reservation.settle(actual, moment).crossings);
+        const auto reply = ex.account.reservation.settle(actual, moment);
+        if (reply.implausible && ex.account.cost) ex.account.cost = ex.account.reserve.nano; // as the counters were
+        tell_crossings(reply.crossings);
     }
     if (ex.account.admitted_us != 0) close_in_ledger(ex, moment.wall);
 }
@@ -281,7 +314,7 @@ void note_progress(Exchange& ex) {
     record.at_us = micros(WallClock::now());
     record.in_tokens = static_cast<std::int64_t>(known(usage.input));
     record.out_tokens = static_cast<std::int64_t>(known(usage.output));
-    if (ex.account.price != nullptr) record.cost_nano = policy::cost(consumption(usage), *ex.account.price).total;
+    if (ex.account.price != nullptr) record.cost_nano = policy::cost(consumption(ex, usage), *ex.account.price).total;
     // Losing one costs precision after a crash, nothing else.
     (void)ex.worker.shared.ledger->append(record);
 }

@@ -22,6 +22,9 @@ struct Account {
     const policy::PriceEntry* price = nullptr; // of `prices`, in force when it was admitted; null: unpriced
     std::int64_t admitted_us = 0;              // wall time; 0: the ledger has no open operation of this exchange
     std::optional<std::int64_t> cost;          // nano-USD, once settled; absent: nothing was priced
+    policy::quota::Estimate reserve{};         // what is charged where nobody knows what was used
+    std::uint64_t hosted_calls = 0;            // of tools at the provider, at most, where the answer does not list them
+    bool strict_money = false;                 // a budget that may not be overspent counts
     TimePoint next_progress{};
     bool capped = false; // a maximum was put into the request
 };

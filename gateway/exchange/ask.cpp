@@ -14,6 +14,7 @@ using api::Unbounded;
 using policy::PriceClass;
 
 constexpr std::uint64_t kMostTokens = quota::kMaxTokens;
+constexpr std::uint64_t kUsualOctetsPerAudioMs = 8; // 64 kbit/s
 constexpr quota::Nano kMostNano = quota::kMaxNano;
 constexpr quota::Wide kMostPico = quota::Wide{kMostNano} * 1'000;
 
@@ -87,10 +88,11 @@ Sized sized(const AskInput& in) {
         api::request_size(in.view != nullptr ? *in.view : kNothingRead, *in.route, in.body_octets, in.input_tokens);
     out.upper = api::upper_estimate(out.size, in.model);
     out.guess = api::balanced_estimate(out.size, in.model, in.learned, in.capacity);
-    // A maximum that only some servers heed would win over ours there; reasoning may come on top of it.
-    out.open = !api::limits_output(out.size) && !out.size.foreign_max && out.size.extra_output == 0 &&
+    // A maximum that only some servers heed would win over ours there; reasoning may come on top of it. Legacy
+    // completions have a default of their own, which a maximum of ours would raise.
+    out.open = in.model.max_output && !api::limits_output(out.size) && !out.size.foreign_max &&
+               out.size.extra_output == 0 && in.route->operation != api::Operation::text_completion &&
                in.route->body == api::BodyKind::json && !api::output_limit_field(*in.route).empty();
-    if (out.open && !in.model.max_output) out.upper.output = kMostTokens;
     // Where there is no bound, what is probable is the better figure than the little that is known.
     if (has(out.upper.unbounded, Unbounded::output)) out.upper.output = std::max(out.upper.output, out.guess.output);
     if (out.size.content != Unbounded::none) out.upper.input = std::max(out.upper.input, out.guess.input);
@@ -108,6 +110,9 @@ policy::ConsumptionBound consumption(const Sized& request) {
     return {.input = request.upper.input,
             .output = request.upper.output,
             .images = request.size.operation == api::Operation::image ? images_of(request.size) : 0,
+            .audio_ms = has(request.size.content, Unbounded::form) && request.size.hears
+                            ? request.size.media_octets / kUsualOctetsPerAudioMs
+                            : 0,
             .tool_calls = request.size.hosted_calls.value_or(0),
             .hears = request.size.hears,
             .sees = request.size.sees,
@@ -143,7 +148,9 @@ std::optional<Error> judge_output(const AskInput& in, const Sized& request) {
     const std::string_view field = api::output_limit_field(*in.route);
     return unbounded(field, fmt::format("no limit of its output is set, and none is configured for {}", named(in)),
                      field.empty() ? std::string("Ask the operator to configure one (models.*.max_output).")
-                                   : fmt::format("Set `{}`.", field));
+                                   : fmt::format("Set `{}`, or ask the operator to configure one "
+                                                 "(models.*.max_output).",
+                                                 field));
 }
 
 // Nothing if the cost has a bound, or none is needed.
@@ -162,6 +169,9 @@ std::optional<Error> judge(const AskInput& in, const Sized& request) {
         return unbounded({}, "it is a form whose images or sound are not measured",
                          "Use a key without a strict budget, or a model that is priced by the request.");
     }
+    if (in.view != nullptr && in.view->cost.background)
+        return unbounded("background", "what is generated after the answer is not metered",
+                         "Leave `background` out, or use a key without a strict budget.");
     if (in.view != nullptr && !in.view->cost.unpriced.empty()) return unpriced_field(in, in.view->cost.unpriced);
     if (in.view != nullptr && !in.view->cost.image_option.empty() && priced(*in.price, PriceClass::image))
         return unpriced_field(in, in.view->cost.image_option);

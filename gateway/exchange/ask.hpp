@@ -29,8 +29,8 @@ struct AskInput {
 
 // `upper` is a bound that the settled cost, at the same price, cannot exceed whenever `strict_money` is said; elsewhere
 // it is the best figure there is. Both estimates are plausible() (what is more is cut to that, which strict_money
-// refuses for money). `open_output`: the client named no limit and one can be put in (api::output_limit_field); a model
-// without a configured maximum then asks for the most there is, so that a strict limit caps it to what is left.
+// refuses for money). `open_output`: the client named no limit, the model has one, and a smaller one can be put in
+// (api::output_limit_field) where less is left.
 //
 // Errors, none of them worth a retry: 400 policy_access_denied with the code `unbounded_cost` or `unpriced_field`,
 // 403 policy_model_blocked with `unpriced_model`; all of them only under strict_money.

@@ -106,6 +106,7 @@ struct Exchange {
     TimePoint upstream_wait_started{};
     std::string upstream_request_id;
     std::string error_message; // what record.error_message views
+    int error_status = 0;      // that it goes with, unless an answer had begun
 
     [[nodiscard]] bool is_head() const noexcept { return method == api::Method::head; }
     [[nodiscard]] bool keep_alive() const noexcept {

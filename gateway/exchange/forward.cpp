@@ -74,6 +74,7 @@ class AttemptScope {
         if (ex_.record.attempt_count == metrics::kMaxAttempts) --ex_.record.attempt_count; // the last slot is reused
         record_ = &ex_.record.attempts[ex_.record.attempt_count++];
         *record_ = metrics::AttemptRecord{};
+        record_->started = started_;
         record_->upstream = provider.name;
         record_->upstream_index = provider.index;
         const auto* const counted = WorkerState::find_metrics(ex_.worker.provider_metrics, provider);
@@ -143,6 +144,29 @@ void note_dispatch(Metering& metering, bool refused) {
     metering.dispatched = true;
 }
 
+// Whatever way a call ends, exceptions included, a provider may have worked on it once octets of it were sent.
+class DispatchGuard {
+  public:
+    DispatchGuard(Metering& metering, const upstream::Attempt& attempt) : metering_(metering), attempt_(attempt) {}
+    ~DispatchGuard() {
+        if (!noted_ && attempt_.sent_anything()) note_dispatch(metering_, false);
+    }
+    DispatchGuard(const DispatchGuard&) = delete;
+    DispatchGuard& operator=(const DispatchGuard&) = delete;
+
+    void note(bool refused) {
+        noted_ = true;
+        note_dispatch(metering_, refused);
+    }
+    // A connection that had ended before is nobody's work.
+    void dismiss() { noted_ = true; }
+
+  private:
+    Metering& metering_;
+    const upstream::Attempt& attempt_;
+    bool noted_ = false;
+};
+
 // What a provider's failing answer becomes; the body passes unmodified where the client is meant to read it.
 Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider,
                              AttemptScope& scope, TimePoint total_deadline) {
@@ -187,6 +211,7 @@ Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoin
     AttemptScope scope(ex, *choice.provider);
     upstream::Attempt attempt(ex.worker.surroundings(), *choice.provider);
     const CallWatch watch(ex, attempt);
+    DispatchGuard dispatch(ex.metering, attempt);
     upstream::Limits limits;
     if (ex.model != nullptr) limits.timeouts = ex.model->timeouts;
     limits.total_deadline = total_deadline;
@@ -198,12 +223,11 @@ Task<Outcome> attempt_once(Exchange& ex, Choice choice, bool may_reuse, TimePoin
         const bool interrupted = attempt.aborted() && !ex.client_gone;
         outcome.result = fail(interrupted ? shutdown_error() : attempt.error());
         outcome.next = after_failed_call(ex, attempt);
-        // What a provider may have worked on is charged; a connection that had ended before is nobody's work.
-        if (attempt.sent_anything() && outcome.next != Next::same_again) note_dispatch(ex.metering, false);
+        if (outcome.next == Next::same_again) dispatch.dismiss();
         scope.record().error = outcome.result.error().type;
         co_return outcome;
     }
-    note_dispatch(ex.metering, attempt.head().status >= 300);
+    dispatch.note(attempt.head().status >= 300);
     scope.record().status = attempt.head().status;
     const std::string_view id = attempt.head().find("x-request-id").value_or("");
     ex.upstream_request_id = repeats_credential(*choice.provider, id) ? std::string() : clean_id(id);
@@ -259,6 +283,7 @@ Task<Result<void>> try_upstreams(Exchange& ex) {
 
 Task<Result<void>> forward(Exchange& ex) {
     auto result = co_await try_upstreams(ex);
+    if (!result) record_error(ex, result.error());
     end_usage(ex); // of what was not relayed to its end, before the error is sent
     co_return result;
 }

@@ -107,6 +107,7 @@ Task<Result<void>> relay_transformed(Plan& plan, const upstream::Candidate* cand
     Exchange& ex = plan.ex;
     auto body = co_await collect(ex, plan.attempt, kTransformCap, plan.total_deadline);
     if (!body) co_return fail(body.error());
+    read_usage(ex, *body); // before anything that may fail
     if (candidate != nullptr && candidate->via_chat) {
         auto converted = api::chat_to_completions_answer(*body, ex.model_name);
         if (!converted) co_return fail(converted.error());
@@ -117,7 +118,7 @@ Task<Result<void>> relay_transformed(Plan& plan, const upstream::Candidate* cand
         if (!owned) co_return fail(owned.error());
         *body = std::move(*owned);
     }
-    if (plan.attempt.head().status == 200) store_answer(ex, plan.type, *body);
+    if (ex.cache.store && plan.attempt.head().status == 200) store_answer(ex, plan.type, *body);
     auto sent = co_await send_whole(plan, std::move(*body));
     co_return sent;
 }
@@ -237,14 +238,20 @@ Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std:
                                   TimePoint total_deadline) {
     http::BodyReader& reader = attempt.body();
     std::string body;
-    while (!reader.complete()) {
+    std::optional<Error> error;
+    while (!reader.complete() && !error) {
         arm_idle(ex, attempt, total_deadline);
         body += co_await reader.next();
-        if (reader.failed()) co_return fail(broke_off(ex, attempt));
-        if (!hold(ex, body.size())) co_return fail(holds_too_much());
-        if (body.size() > cap) co_return fail(bad_answer("upstream", "an answer that is too large to be held"));
+        if (reader.failed())
+            error = broke_off(ex, attempt);
+        else if (!hold(ex, body.size()))
+            error = holds_too_much();
+        else if (body.size() > cap)
+            error = bad_answer("upstream", "an answer that is too large to be held");
     }
-    co_return body;
+    if (!error) co_return body;
+    ex.metering.delivered.observe(body);
+    co_return fail(std::move(*error));
 }
 
 Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider,

@@ -31,6 +31,7 @@ class StreamRelay {
     Task<Result<void>> send(std::string_view octets, bool last);
     Task<Result<void>> end_broken(Error error);
     Task<Result<void>> own_response();
+    void end_stream_usage();
     void on_event(const TapEvent& event);
     std::string_view passing(std::string_view piece, bool last);
 
@@ -73,10 +74,16 @@ Task<Result<void>> StreamRelay::send(std::string_view octets, bool last) {
     co_return Result<void>();
 }
 
+void StreamRelay::end_stream_usage() {
+    ex_.record.first_token = tap_.first_token();
+    end_usage(ex_);
+}
+
 // After commit a failure ends the stream with an error event in the client's dialect; `[DONE]` is never invented.
 Task<Result<void>> StreamRelay::end_broken(Error error) {
     last_ = true;
-    end_usage(ex_);
+    record_error(ex_, error);
+    end_stream_usage();
     if (!ex_.answer_started || ex_.client_gone) co_return fail(std::move(error));
     std::string event = tap_.mid_event() ? "\n\n" : "";
     event += api::error_event(error, ex_.id.view(), ex_.route->operation == api::Operation::responses);
@@ -102,7 +109,8 @@ Task<Result<void>> StreamRelay::pass(std::string_view piece) {
     // The terminal event is the last that the client waits for, wherever the connection ends.
     if (tap_.terminated() || last_) {
         ex_.metering.complete = !truncated && !tap_.error_seen();
-        end_usage(ex_);
+        if (tap_.error_seen()) record_error(ex_, bad_answer(plan_.provider.name, "an error inside the stream"));
+        if (!truncated) end_stream_usage();
     }
     auto sent = co_await send(octets, last_ && !truncated);
     if (!sent || !truncated) co_return sent;
@@ -147,11 +155,10 @@ Task<Result<void>> StreamRelay::run() {
     ex_.worker.metrics.shard().add(ex_.worker.streams_open, 1);
     Result<void> result;
     while (!last_ && result) result = co_await step();
-    end_usage(ex_);
+    if (!result && !ex_.record.error) record_error(ex_, result.error());
+    end_stream_usage();
     ex_.worker.metrics.shard().add(ex_.worker.streams_open, -1);
-    ex_.record.first_token = tap_.first_token();
     ex_.record.max_gap = tap_.max_gap();
-    if (result && tap_.error_seen()) record_error(ex_, bad_answer(plan_.provider.name, "an error inside the stream"));
     co_return result;
 }
 

@@ -127,6 +127,7 @@ void record_error(Exchange& ex, const Error& error) {
     ex.record.error = error.type;
     ex.error_message = error.message;
     ex.record.error_message = ex.error_message;
+    ex.error_status = error.status;
     ex.record.outcome = outcome_of(error.type);
 }
 

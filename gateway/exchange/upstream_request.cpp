@@ -117,7 +117,7 @@ Result<void> add_json(const Exchange& ex, const upstream::Provider& provider, co
 
 bool asks_for_usage(const Exchange& ex, const upstream::Provider& provider) noexcept {
     const api::Operation operation = ex.route->operation;
-    return provider.stream_usage && ex.view.stream && !ex.view.include_usage &&
+    return (provider.stream_usage || ex.account.strict_money) && ex.view.stream && !ex.view.include_usage &&
            (operation == api::Operation::chat || operation == api::Operation::text_completion);
 }
 

@@ -145,7 +145,7 @@ def cost_of(process, base, settled=MIB, patience=10.0):
     cost.cpu = (process.cpu_ns() - cpu) / 1e9
     cost.grown = highest_resident(process) - base
     deadline = time.monotonic() + patience
-    while (kept := process.resident_octets() - base) > settled and time.monotonic() < deadline:
+    while (kept := process.resident_octets() - base) > settled * SLACK and time.monotonic() < deadline:
         time.sleep(0.05)
     cost.kept = kept
 

@@ -126,10 +126,12 @@ class Shared(RedisCase):
             for name, change in cases.items():
                 with self.subTest(name):
                     key, value = stored(f"{self.prompt} {name}")
-                    self.redis.command("SET", key, change(value))
+                    forged = change(value)
+                    self.redis.command("SET", key, forged)
                     self.mock.reset()
                     self.assertFalse(self.hit(second, body=chat(f"{self.prompt} {name}")))
                     self.assert_calls(1)
+                    eventually(lambda: self.redis.command("GET", key).encode("latin-1") != forged, "stored over it")
             unchanged, value = stored(f"{self.prompt} untouched")
             self.redis.command("SET", unchanged, value)
             self.assertTrue(self.hit(second, body=chat(f"{self.prompt} untouched")))

@@ -135,7 +135,8 @@ class MemoryPressure(GatewayTest):
 
     def test_full_cache_gives_way_and_the_gateway_recovers(self):
         """Requests that are shed evict nothing, so the ladder itself has to take from the cache."""
-        base = common.CONFIG + "overload: { memory: 96MiB, loop_lag: 1m }\n"
+        used = (self.gateway.resident_octets() + self.gateway.mapped_octets()) >> 20
+        base = common.CONFIG + f"overload: {{ memory: {used + 72}MiB, loop_lag: 1m }}\n"
         self.gateway.write_config(base + "cache: { enabled: true, memory: 256MiB }\n")
         self.gateway.reload()
         poll(lambda: self.ask("mock-tokens-110000", content="number 0").header("cache-status"), "the cache is on")

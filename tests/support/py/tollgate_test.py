@@ -43,6 +43,10 @@ def find_binary(name, places):
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
+# Freed memory is kept apart for a while, which must not outgrow what a test says about memory.
+SANITIZERS = {"ASAN_OPTIONS": "quarantine_size_mb=16"}
+
+
 class Process:
     """A child that is stopped by its own id. Use as a context manager; `log` holds what it printed."""
 
@@ -50,7 +54,7 @@ class Process:
         self.name = name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"tollgate-{name}-"))
         self.log_path = self.folder / "log"
-        self.launch = {"env": {**os.environ, **(env or {})}, "cwd": cwd or self.folder}
+        self.launch = {"env": {**SANITIZERS, **os.environ, **(env or {})}, "cwd": cwd or self.folder}
         self.arguments = [str(argument) for argument in arguments]
         self.start()
 

@@ -58,6 +58,10 @@ TEST(UpperEstimate, what_octets_cannot_bound_is_flagged_and_fills_the_context) {
         EXPECT_EQ(upper_estimate({.body_octets = 100, .input_tokens = 7, .content = why}, kModel).input, 128'000U);
         EXPECT_EQ(upper_estimate({.body_octets = 100, .max_tokens = 5, .content = why}, {}).input, 100U);
     }
+    RequestSize photo{.body_octets = 1'000'000, .content = Unbounded::inline_media};
+    EXPECT_EQ(upper_estimate(photo, kModel).input, 128'000U) << "one prompt fits the context";
+    photo.operation = Operation::embeddings;
+    EXPECT_EQ(upper_estimate(photo, kModel).input, 1'000'000U);
 }
 
 TEST(RequestSizeOf, the_views_flags_become_reasons) {

@@ -49,6 +49,14 @@ TEST(UsageReport, every_endpoints_shape_is_read) {
         << "DeepSeek";
 }
 
+TEST(UsageReport, calls_of_tools_at_the_provider_are_counted) {
+    constexpr std::string_view kOutput =
+        R"("output":[{"type":"web_search_call"},{"type":"function_call"},{"type":"message"},{"type":"mcp_call"},7])";
+    EXPECT_EQ(read("{" + std::string(kOutput) + "}", Operation::responses), (Usage{.tool_calls = 2}));
+    EXPECT_EQ(read(R"({"type":"response.completed","response":{)" + std::string(kOutput) + "}}", Operation::other),
+              (Usage{.tool_calls = 2}));
+}
+
 TEST(UsageReport, images_and_the_length_of_sound_are_read_from_the_answer) {
     EXPECT_EQ(read(R"({"created":1,"data":[{"b64_json":"aaaa"},{"b64_json":"bbbb"}],
                        "usage":{"input_tokens":50,"input_tokens_details":{"text_tokens":10,"image_tokens":40},

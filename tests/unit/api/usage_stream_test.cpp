@@ -107,6 +107,15 @@ TEST(SettledUsage, a_refused_figure_is_counted_instead) {
               (Usage{.input = 20, .output = 5, .refused = true, .estimated = true}));
 }
 
+// Scenario 21: nothing is told of what was there.
+TEST(SettledUsage, a_report_of_nothing_is_refused_where_something_was) {
+    const DeliveredText text = seen({text_event("a"), text_event("b")});
+    EXPECT_EQ(settled_usage({.input = 0, .output = 0}, text, {.input_estimate = 20}),
+              (Usage{.input = 20, .output = 2, .refused = true, .estimated = true}));
+    EXPECT_EQ(settled_usage({.input = 9, .output = 0}, {}, {.input_estimate = 20}), (Usage{.input = 9, .output = 0}));
+    EXPECT_EQ(settled_usage({.input = 0, .output = 0}, {}, {}), (Usage{.input = 0, .output = 0}));
+}
+
 // Scenario 48.
 TEST(SettledUsage, an_answer_that_broke_off_costs_what_was_delivered) {
     const DeliveredText half = seen({text_event("a"), text_event("b"), text_event("c")});

@@ -50,6 +50,22 @@ TEST(AskRefusal, fields_that_no_price_list_speaks_of) {
         EXPECT_EQ(verdict({.body = "{\"max_tokens\":5," + std::string(member) + "}", .model = kSized}), "ok") << member;
 }
 
+TEST(AskRefusal, an_output_without_any_maximum) {
+    EXPECT_EQ(verdict({.body = R"({"messages":[]})"}), "400 unbounded_cost max_completion_tokens");
+    EXPECT_EQ(verdict({.path = "/v1/completions", .body = R"({"prompt":"x"})"}), "400 unbounded_cost max_tokens");
+    EXPECT_EQ(verdict({.body = R"({"messages":[]})", .model = kSized}), "ok");
+}
+
+TEST(AskRefusal, what_is_generated_after_the_answer) {
+    const std::string_view body = R"({"input":"x","max_output_tokens":5,"background":true})";
+    EXPECT_EQ(verdict({.path = "/v1/responses", .body = std::string(body), .model = kSized}),
+              "400 unbounded_cost background");
+    EXPECT_EQ(verdict({.path = "/v1/responses",
+                       .body = R"({"input":"x","max_output_tokens":5,"background":false})",
+                       .model = kSized}),
+              "ok");
+}
+
 TEST(AskRefusal, media_and_stored_context_of_a_model_without_a_context) {
     for (
         const std::string_view body :
