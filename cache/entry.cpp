@@ -9,10 +9,12 @@
 namespace tollgate::cache {
 namespace {
 
-// magic(4) version(1) created(8) expires(8) 4 × (length(4) octets) checksum(8); integers little-endian, times in
-// nanoseconds since 1970. The seal proves who wrote a value; the checksum is for readers of unsealed copies.
+// magic(4) version(1) created(8) expires(8) stale(8) 4 × (length(4) octets) checksum(8); integers little-endian, times
+// in nanoseconds since 1970, stale in milliseconds. The seal proves who wrote a value; the checksum is for readers of
+// unsealed copies.
 constexpr std::string_view kMagic = "TGCE";
-constexpr char kVersion = 1;
+constexpr auto kLongestStale = std::chrono::hours(24 * 366); // more cannot be configured
+constexpr char kVersion = 2;
 
 template <class T>
 void put(std::string& out, T value) {
@@ -75,6 +77,7 @@ std::string encode(const Entry& entry) {
     out += kVersion;
     put(out, nanoseconds(entry.created));
     put(out, nanoseconds(entry.expires));
+    put(out, entry.stale.count());
     for (const std::string* text : {&entry.content_type, &entry.model, &entry.upstream, &entry.body}) {
         put_string(out, *text);
     }
@@ -92,6 +95,8 @@ EntryPtr decode(std::string_view bytes) {
     auto entry = std::make_shared<Entry>();
     entry->created = reader.time();
     entry->expires = reader.time();
+    entry->stale = std::chrono::milliseconds(reader.number<std::int64_t>());
+    if (entry->stale < std::chrono::milliseconds(0) || entry->stale > kLongestStale) return nullptr;
     for (std::string* text : {&entry->content_type, &entry->model, &entry->upstream, &entry->body}) {
         *text = reader.string();
     }

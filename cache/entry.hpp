@@ -13,13 +13,15 @@ namespace tollgate::cache {
 using Key = std::array<std::uint8_t, 32>; // HMAC-SHA256 of the canonical tuple
 
 struct Entry {
-    std::string content_type; // of the answer, from a closed set
-    std::string body;         // the provider's octets, unmodified
-    WallTime created{};       // when the provider answered; Age counts from here, in every tier
-    WallTime expires{};       // created + TTL; never restarted by backfill
-    std::string model;        // public model name, for headers and metrics
-    std::string upstream;     // provider that answered
+    std::string content_type;          // of the answer, from a closed set
+    std::string body;                  // the provider's octets, unmodified
+    WallTime created{};                // when the provider answered; Age counts from here, in every tier
+    WallTime expires{};                // created + TTL; never restarted by backfill
+    std::chrono::milliseconds stale{}; // after that it is kept so long, for who takes a stale answer
+    std::string model;                 // public model name, for headers and metrics
+    std::string upstream;              // provider that answered
 
+    [[nodiscard]] WallTime kept_until() const noexcept { return expires + stale; }
     [[nodiscard]] std::size_t bytes() const noexcept {
         return sizeof(Entry) + content_type.size() + body.size() + model.size() + upstream.size();
     }

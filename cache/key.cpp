@@ -282,8 +282,9 @@ std::expected<std::string, std::string> canonical_json(std::string_view body) {
 Key make_key(crypto::Hmac& mac, const KeyParts& parts, std::string_view canonical_body) {
     mac.reset();
     // The schema first: a change of any rule above changes this text, and every old entry becomes unreachable.
-    for (const std::string_view field : {std::string_view("tollgate.cache.key.v1"), parts.scope, parts.generation,
-                                         parts.endpoint, parts.identity, parts.headers, canonical_body}) {
+    for (const std::string_view field :
+         {std::string_view("tollgate.cache.key.v2"), parts.scope, parts.space, parts.generation, parts.endpoint,
+          parts.identity, parts.headers, canonical_body}) {
         update_field(mac, field);
     }
     return mac.finish();

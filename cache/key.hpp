@@ -17,6 +17,7 @@ struct KeyParts {
     std::string_view endpoint;   // operation path: "/chat/completions"
     std::string_view identity;   // resolved model identity: "openai/gpt-4o-mini"
     std::string_view headers;    // canonical semantic headers: "openai-beta=a,b\n"
+    std::string_view space{};    // a part of that scope, named by the request; empty: all of it
 };
 
 // RFC 8785 style: members sorted by UTF-16 code unit, minimal escapes, numbers by value (1 = 1.0 = 1e0), integers

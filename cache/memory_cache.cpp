@@ -102,7 +102,7 @@ class alignas(64) Shard {
         const auto found = table_.find(key);
         if (found == table_.end()) return nullptr;
         Node& node = found->second;
-        if (node.entry->expires <= now) {
+        if (node.entry->kept_until() <= now) {
             ++evicted_ttl_;
             dead = remove(found);
             return nullptr;
@@ -182,7 +182,7 @@ class alignas(64) Shard {
     void evict(WallTime now, Dead& dead) {
         const bool from_small = main_.empty() || small_bytes_ * 100 > capacity_ * kSmallPercent;
         Node& node = from_small && !small_.empty() ? small_.back() : main_.back();
-        if (node.entry->expires <= now) {
+        if (node.entry->kept_until() <= now) {
             ++evicted_ttl_;
             dead.push_back(remove(table_.find(*node.key)));
         } else if (!node.main && node.frequency >= kPromote) {
@@ -244,7 +244,7 @@ EntryPtr MemoryCache::get(const Key& key, WallTime now) {
 }
 
 void MemoryCache::put(const Key& key, EntryPtr entry, WallTime now) {
-    if (!entry || entry->expires <= now) return;
+    if (!entry || entry->kept_until() <= now) return;
     Dead dead;
     impl_->shard_of(key).put(key, std::move(entry), now, dead);
 }

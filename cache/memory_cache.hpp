@@ -24,7 +24,7 @@ class MemoryCache {
     MemoryCache(const MemoryCache&) = delete;
     MemoryCache& operator=(const MemoryCache&) = delete;
 
-    // Null if absent or expired at `now`.
+    // Null if absent or not kept any more at `now`; what is kept may be stale.
     [[nodiscard]] EntryPtr get(const Key& key, WallTime now);
     void put(const Key& key, EntryPtr entry, WallTime now);
     void clear();

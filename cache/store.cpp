@@ -22,30 +22,33 @@ ResponseStore::ResponseStore(MemoryCache& memory, redis::Client* client, const c
 
 EntryPtr ResponseStore::get_memory(const Key& key, WallTime now) {
     EntryPtr entry = memory_.get(key, now);
-    if (entry) ++stats_.memory_hits;
+    if (entry && entry->expires > now) ++stats_.memory_hits;
     return entry;
 }
 
 Task<Found> ResponseStore::get(Key key, WallTime now) {
     Found found;
-    found.entry = get_memory(key, now);
-    if (found.entry) {
-        found.tier = Tier::memory;
-        co_return found;
-    }
+    EntryPtr mine = get_memory(key, now);
+    if (mine && mine->expires > now) co_return Found{std::move(mine), Tier::memory};
     if (client_ != nullptr) {
         std::string command;
         const std::string name = redis_key(key);
         redis::append_command(command, {"GET", name});
         const auto reply = co_await client_->command(std::move(command));
-        found = from_redis(key, reply, now);
+        found = from_redis(key, reply, mine.get(), now);
     }
-    if (!found.entry) ++stats_.misses;
+    if (!found.entry && mine) {
+        ++stats_.stale;
+        found.entry = std::move(mine);
+        found.tier = Tier::memory;
+    } else if (!found.entry) {
+        ++stats_.misses;
+    }
     co_return found;
 }
 
 Found ResponseStore::from_redis(const Key& key, const std::expected<redis::Reply, redis::Failure>& reply,
-                                WallTime now) {
+                                const Entry* mine, WallTime now) {
     Found found;
     const bool usable = reply && (reply->kind == redis::Reply::Kind::string || reply->kind == redis::Reply::Kind::nil);
     if (!usable) {
@@ -60,7 +63,7 @@ Found ResponseStore::from_redis(const Key& key, const std::expected<redis::Reply
         return found;
     }
     // Redis counts the TTL by its own clock and an entry can be replayed: the sealed time decides.
-    if (entry->expires <= now) return found;
+    if (entry->kept_until() <= now || (mine != nullptr && mine->expires >= entry->expires)) return found;
     ++stats_.redis_hits;
     memory_.put(key, entry, now);
     found.entry = std::move(entry);
@@ -70,7 +73,7 @@ Found ResponseStore::from_redis(const Key& key, const std::expected<redis::Reply
 
 void ResponseStore::put(const Key& key, EntryPtr entry, WallTime now) {
     if (!entry) return;
-    const auto ttl = std::chrono::duration_cast<std::chrono::milliseconds>(entry->expires - now);
+    const auto ttl = std::chrono::duration_cast<std::chrono::milliseconds>(entry->kept_until() - now);
     if (ttl.count() <= 0) return;
     if (entry->body.size() > max_entry_ || beside_body(*entry) > kHeaderRoom) {
         ++stats_.too_large;

@@ -22,6 +22,7 @@ struct Found {
 
 struct StoreStats { // read by the worker's thread only
     std::uint64_t memory_hits = 0, redis_hits = 0, misses = 0;
+    std::uint64_t stale = 0; // memory had only a stale entry, and Redis nothing newer
     std::uint64_t redis_errors = 0;
     std::uint64_t corrupt = 0;   // Redis values that did not open: altered, foreign, of another master secret
     std::uint64_t too_large = 0; // not stored
@@ -34,9 +35,10 @@ class ResponseStore {
     ResponseStore(MemoryCache& memory, redis::Client* client, const crypto::Digest& seal_key, std::string prefix,
                   std::uint64_t max_entry);
 
-    // Without suspension. Null counts nothing, so that get() may follow.
+    // Without suspension. Only what is fresh is counted, so that get() may follow.
     [[nodiscard]] EntryPtr get_memory(const Key& key, WallTime now);
-    // Memory, then Redis within its timeout. A Redis hit goes into memory with its own created and expires.
+    // Memory, then Redis within its timeout unless memory has a fresh one; of two the one that lasts longer, which may
+    // be stale. A Redis hit goes into memory with its own created and expires.
     [[nodiscard]] Task<Found> get(Key key, WallTime now);
     // Into memory now; to Redis without waiting. An entry that has expired or is too large is not stored.
     void put(const Key& key, EntryPtr entry, WallTime now);
@@ -46,7 +48,7 @@ class ResponseStore {
   private:
     [[nodiscard]] std::string redis_key(const Key& key) const;
     [[nodiscard]] Found from_redis(const Key& key, const std::expected<redis::Reply, redis::Failure>& reply,
-                                   WallTime now);
+                                   const Entry* mine, WallTime now);
 
     MemoryCache& memory_;
     redis::Client* const client_;

@@ -43,6 +43,10 @@ CacheOverride cache_of(const Value& section) {
     if (const auto* const enabled = section.get<bool>("cache.enabled")) out.enabled = *enabled;
     if (const auto* const ttl = section.get<std::chrono::milliseconds>("cache.ttl")) out.ttl = *ttl;
     if (const auto* const sampled = section.get<bool>("cache.sampled")) out.sampled = *sampled;
+    const auto* const renewed = section.get<std::chrono::milliseconds>("cache.stale_while_revalidate");
+    if (renewed != nullptr) out.stale_while_revalidate = *renewed;
+    const auto* const failed = section.get<std::chrono::milliseconds>("cache.stale_if_error");
+    if (failed != nullptr) out.stale_if_error = *failed;
     return out;
 }
 
@@ -228,6 +232,8 @@ void bind_cache(const Value& root, Cache& out) {
     take<std::uint64_t>(root, "cache.memory", out.memory);
     take<std::uint64_t>(root, "cache.max_entry", out.max_entry);
     take<bool>(root, "cache.sampled", out.sampled);
+    take<std::chrono::milliseconds>(root, "cache.stale_while_revalidate", out.stale_while_revalidate);
+    take<std::chrono::milliseconds>(root, "cache.stale_if_error", out.stale_if_error);
     const auto* const scope = root.get<std::string>("cache.scope");
     if (scope != nullptr && *scope == "key") out.scope = CacheScope::key;
     if (scope != nullptr && *scope == "org") out.scope = CacheScope::org;

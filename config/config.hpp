@@ -123,6 +123,7 @@ struct CacheOverride {
     std::optional<bool> enabled;
     std::optional<std::chrono::milliseconds> ttl;
     std::optional<bool> sampled;
+    std::optional<std::chrono::milliseconds> stale_while_revalidate, stale_if_error;
 };
 
 // How a limit binds (design §9, limits-cache §2.3); what it means per dimension is in policy/quota/limits.hpp.
@@ -260,6 +261,8 @@ struct Cache {
     std::uint64_t max_entry = 1ULL << 20;
     CacheScope scope = CacheScope::team;
     bool sampled = true;
+    std::chrono::milliseconds stale_while_revalidate{}; // after the TTL, with one call that renews the answer
+    std::chrono::milliseconds stale_if_error{};         // after the TTL, where no provider answers
 };
 
 struct Body {

@@ -11,6 +11,7 @@ constexpr std::string_view kGroups = "files|uploads|batches|fine_tuning|vector_s
 constexpr std::string_view kGroupsOrAll = "files|uploads|batches|fine_tuning|vector_stores|stored|*";
 constexpr std::string_view kRate = "1..1000M";
 constexpr std::string_view kTtl = "1ms..365d";
+constexpr std::string_view kStale = "0s..365d";
 constexpr std::string_view kClock = "1ms..7d";
 
 constexpr std::string_view kTokens = "1..1000M";
@@ -35,6 +36,9 @@ constexpr std::string_view kCacheEnabled = "Whether answers are cached.";
 constexpr std::string_view kCacheTtl = "How long an answer is served.";
 constexpr std::string_view kCacheSampled =
     "Whether requests that sample are cached too; `false` keeps the cache to deterministic ones.";
+constexpr std::string_view kCacheRenew =
+    "How long after its TTL an answer is still served while one call in the background renews it.";
+constexpr std::string_view kCacheError = "How long after its TTL an answer is served if no provider answers.";
 
 constexpr std::array kRows = {
     Row{"version", integer, "", "1..1", "Version of this format.", true},
@@ -158,6 +162,8 @@ constexpr std::array kRows = {
     Row{"models.*.cache.enabled", boolean, "", "", kCacheEnabled},
     Row{"models.*.cache.ttl", duration, "", kTtl, kCacheTtl},
     Row{"models.*.cache.sampled", boolean, "", "", kCacheSampled},
+    Row{"models.*.cache.stale_while_revalidate", duration, "", kStale, kCacheRenew},
+    Row{"models.*.cache.stale_if_error", duration, "", kStale, kCacheError},
 
     Row{"orgs", named, "", "name", "Organizations; `default` exists without being written."},
     Row{"orgs.*", section, "", "", "One organization."},
@@ -182,6 +188,8 @@ constexpr std::array kRows = {
     Row{"teams.*.cache.enabled", boolean, "", "", kCacheEnabled},
     Row{"teams.*.cache.ttl", duration, "", kTtl, kCacheTtl},
     Row{"teams.*.cache.sampled", boolean, "", "", kCacheSampled},
+    Row{"teams.*.cache.stale_while_revalidate", duration, "", kStale, kCacheRenew},
+    Row{"teams.*.cache.stale_if_error", duration, "", kStale, kCacheError},
 
     Row{"keys", list, "", "", "Keys clients present."},
     Row{"keys[]", section, "", "", "One client key."},
@@ -210,6 +218,8 @@ constexpr std::array kRows = {
     Row{"keys[].cache.enabled", boolean, "", "", kCacheEnabled},
     Row{"keys[].cache.ttl", duration, "", kTtl, kCacheTtl},
     Row{"keys[].cache.sampled", boolean, "", "", kCacheSampled},
+    Row{"keys[].cache.stale_while_revalidate", duration, "", kStale, kCacheRenew},
+    Row{"keys[].cache.stale_if_error", duration, "", kStale, kCacheError},
     Row{"keys[].expires", date, "", "", "UTC date (its first second) or date-time from which the key is refused."},
     Row{"keys[].disabled", boolean, "false", "", "Refuses the key without removing it."},
 
@@ -226,6 +236,8 @@ constexpr std::array kRows = {
     Row{"cache.max_entry", size, "1MiB", "1KiB..1GiB", "Largest answer that is kept."},
     Row{"cache.scope", choice, "team", "key|team|org", "Who shares answers."},
     Row{"cache.sampled", boolean, "true", "", kCacheSampled},
+    Row{"cache.stale_while_revalidate", duration, "0s", kStale, kCacheRenew},
+    Row{"cache.stale_if_error", duration, "0s", kStale, kCacheError},
 
     Row{"body", section, "", "", "Sizes of request bodies."},
     Row{"body.json", size, "32MiB", "1KiB..1GiB", "Largest JSON body."},

@@ -20,6 +20,7 @@ std::string_view to_string(CacheResult result) noexcept {
     case CacheResult::hit: return "hit";
     case CacheResult::miss: return "miss";
     case CacheResult::bypass: return "bypass";
+    case CacheResult::stale: return "stale";
     }
     return "";
 }

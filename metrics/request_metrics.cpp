@@ -118,6 +118,10 @@ void RequestMetrics::record(const RequestRecord& record) {
     if (!record.limit_scope.empty()) impl_->shard.add(impl_->handles.limit(record.limit_scope, record.limit_name));
 }
 
+void RequestMetrics::record_attempts(const RequestRecord& record) {
+    impl_->count_attempts(record, impl_->handles.model_index(record));
+}
+
 void RequestMetrics::used(const RequestRecord& record) {
     if (record.operation.empty()) return;
     if (!record.usage_source.empty()) impl_->shard.add(impl_->handles.usage(record.usage_source, record.stream));

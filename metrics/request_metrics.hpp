@@ -50,6 +50,8 @@ class RequestMetrics {
 
     void started(std::string_view operation); // requests_in_flight +1; finished by record() with that operation
     void record(const RequestRecord& record);
+    // Of calls that no client's request waits for: upstream attempts, durations and tokens only. In place of record().
+    void record_attempts(const RequestRecord& record);
     // The usage of a request is settled: counts where it came from, before the answer's last octets leave. At most
     // once.
     void used(const RequestRecord& record);

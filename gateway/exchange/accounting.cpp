@@ -275,6 +275,7 @@ Result<void> admit(Exchange& ex, bool hit) {
         command.ask = *ask;
         command.lease = ex.model->timeouts.total + kLeaseSlack;
     }
+    if (ex.background) command.ask.requests = 0;
     auto admission = quota::Engine::admit(command);
     ex.worker.metrics.shard().observe(ex.worker.limit_check, Clock::now() - moment.steady);
     if (auto ok = judge(ex, admission.reply, moment.wall); !ok) return ok;

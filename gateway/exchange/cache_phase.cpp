@@ -26,11 +26,26 @@ api::CacheRules rules_for(const Exchange& ex) {
     return rules;
 }
 
-std::chrono::milliseconds ttl_for(const Exchange& ex) {
-    const auto& key = ex.principal->key_cache.ttl;
-    const auto& team = ex.principal->team_cache.ttl;
-    const auto& model = ex.model->cache.ttl;
-    return key.value_or(team.value_or(model.value_or(ex.snapshot->config.cache.ttl)));
+using Time = std::optional<std::chrono::milliseconds> config::CacheOverride::*;
+
+std::chrono::milliseconds nearest(const Exchange& ex, Time time, std::chrono::milliseconds global) {
+    const auto& key = ex.principal->key_cache.*time;
+    const auto& team = ex.principal->team_cache.*time;
+    const auto& model = ex.model->cache.*time;
+    return key.value_or(team.value_or(model.value_or(global)));
+}
+
+std::chrono::milliseconds ttl_for(const Exchange& ex, const CacheControl& control) {
+    const auto allowed = nearest(ex, &config::CacheOverride::ttl, ex.snapshot->config.cache.ttl);
+    const bool shorter = control.ttl && *control.ttl < static_cast<std::uint64_t>(allowed.count() / 1000 + 1);
+    return shorter ? std::min(allowed, std::chrono::milliseconds(*control.ttl * 1000)) : allowed;
+}
+
+StaleRules stale_rules_for(const Exchange& ex) {
+    const config::Cache& global = ex.snapshot->config.cache;
+    return {.while_revalidate =
+                nearest(ex, &config::CacheOverride::stale_while_revalidate, global.stale_while_revalidate),
+            .if_error = nearest(ex, &config::CacheOverride::stale_if_error, global.stale_if_error)};
 }
 
 std::string scope_of(const Exchange& ex) {
@@ -50,18 +65,7 @@ void bypass(Exchange& ex, std::string_view reason) {
     if (reason != "disabled") ex.cache_status = fmt::format("tollgate; fwd=bypass; detail={}", reason);
 }
 
-// Several lines are one list (RFC 9110 §5.3).
-CacheControl cache_control_of(const http::RequestHead& head) {
-    std::string all;
-    for (const http::Field& field : head.fields) {
-        if (!iequals(field.name, "cache-control")) continue;
-        if (!all.empty()) all += ',';
-        all += field.value;
-    }
-    return parse_cache_control(all);
-}
-
-bool make_key(Exchange& ex) {
+bool make_key(Exchange& ex, std::string_view space) {
     const auto canonical = cache::canonical_json(ex.body.memory);
     if (!canonical) return false;
     const std::string scope = scope_of(ex);
@@ -72,6 +76,7 @@ bool make_key(Exchange& ex) {
         headers += fmt::format("query={}\n", ex.head.query); // it is forwarded, so it may matter
     cache::KeyParts parts;
     parts.scope = scope;
+    parts.space = space;
     parts.generation = "0";
     parts.endpoint = ex.route->upstream;
     parts.identity = identity;
@@ -79,12 +84,6 @@ bool make_key(Exchange& ex) {
     ex.worker.cache_mac.reset();
     ex.cache.key = cache::make_key(ex.worker.cache_mac, parts, *canonical);
     return true;
-}
-
-bool fits(const cache::Entry& entry, const CacheControl& control, WallTime now) {
-    const auto age = std::chrono::floor<seconds>(now - entry.created);
-    if (control.max_age && age > seconds(*control.max_age)) return false;
-    return !control.min_fresh || entry.expires - now >= seconds(*control.min_fresh);
 }
 
 Task<cache::EntryPtr> ask_redis(Exchange& ex, WallTime now) {
@@ -97,28 +96,62 @@ Task<cache::EntryPtr> ask_redis(Exchange& ex, WallTime now) {
     co_return std::move(found.entry);
 }
 
+void plan(Exchange& ex, const CacheControl& control) {
+    ex.cache.ttl = ttl_for(ex, control);
+    ex.cache.stale = stale_rules_for(ex).longest();
+    ex.cache.store = !control.keep_nothing && ex.cache.ttl > std::chrono::milliseconds(0);
+    ex.record.cache = metrics::CacheResult::miss;
+    ex.cache_status = control.no_cache ? "tollgate; fwd=request" : "tollgate; fwd=miss";
+}
+
+// What an entry that is there means for this request; it is given back if it is to be served.
+cache::EntryPtr use(Exchange& ex, cache::EntryPtr entry, const CacheControl& control, WallTime now) {
+    const StaleRules rules = narrowed(stale_rules_for(ex), control);
+    const Fit fit = judge(*entry, control, rules, now);
+    if (serves_for_error(*entry, control, rules, now)) ex.cache.for_error = entry;
+    switch (fit) {
+    case Fit::refused: ex.cache_status = "tollgate; fwd=request"; return nullptr;
+    case Fit::expired: ex.cache_status = "tollgate; fwd=stale"; return nullptr;
+    case Fit::fresh: ex.record.cache = metrics::CacheResult::hit; break;
+    case Fit::stale:
+    case Fit::renew:
+        ex.record.cache = metrics::CacheResult::stale;
+        ex.cache.detail = fit == Fit::renew ? "stale_while_revalidate" : "max_stale";
+        ex.record.cache_reason = ex.cache.detail;
+        ex.cache.renew = fit == Fit::renew && ex.cache.store && !control.only_if_cached;
+    }
+    ex.cache.for_error.reset();
+    return entry;
+}
+
+Task<cache::EntryPtr> find(Exchange& ex, CacheControl control) {
+    const WallTime now = WallClock::now();
+    const TimePoint asked = Clock::now();
+    cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
+    ex.worker.metrics.shard().observe(ex.worker.memory_lookup, Clock::now() - asked);
+    const bool fresh = entry && entry->expires > now;
+    if (!fresh) entry = co_await ask_redis(ex, now);
+    if (!entry) co_return entry;
+    co_return use(ex, std::move(entry), control, now);
+}
+
+// A failure of providers, or of the way to them.
+bool is_providers(ErrorType type) {
+    return to_string(type).starts_with("provider_") || type == ErrorType::gateway_no_upstream;
+}
+
 } // namespace
 
 Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
-    const CacheControl control = cache_control_of(ex.head);
+    const CacheControl control = read_cache_controls(ex.head.fields);
     const std::string_view reason = api::bypass_reason(*ex.route, ex.view, rules_for(ex));
-    if (!reason.empty() || control.no_store || !make_key(ex)) {
+    if (!reason.empty() || control.no_store || !make_key(ex, control.space)) {
         bypass(ex, !reason.empty() ? reason : control.no_store ? "no_store" : "request_error");
     } else {
-        ex.cache.store = true;
-        ex.cache.ttl = ttl_for(ex);
-        ex.record.cache = metrics::CacheResult::miss;
-        ex.cache_status = control.no_cache ? "tollgate; fwd=request" : "tollgate; fwd=miss";
+        plan(ex, control);
         if (!control.no_cache) {
-            const WallTime now = WallClock::now();
-            const TimePoint asked = Clock::now();
-            cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
-            ex.worker.metrics.shard().observe(ex.worker.memory_lookup, Clock::now() - asked);
-            if (!entry) entry = co_await ask_redis(ex, now);
-            if (entry && fits(*entry, control, now)) {
-                ex.record.cache = metrics::CacheResult::hit;
-                co_return entry;
-            }
+            auto entry = co_await find(ex, control);
+            if (entry) co_return entry;
         }
     }
     if (control.only_if_cached) {
@@ -135,11 +168,26 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
 Task<void> send_hit(Exchange& ex, cache::EntryPtr entry) {
     const WallTime now = WallClock::now();
     const auto age = std::max(seconds(0), std::chrono::floor<seconds>(now - entry->created));
-    const auto ttl = std::max(seconds(0), std::chrono::floor<seconds>(entry->expires - now));
-    ex.cache_status = fmt::format("tollgate; hit; ttl={}; detail=exact", ttl.count());
+    if (!ex.cache.for_error) { // below zero: stale for so long (RFC 9211 §2.5)
+        const auto ttl = std::chrono::floor<seconds>(entry->expires - now);
+        ex.cache_status = fmt::format("tollgate; hit; ttl={}; detail={}", ttl.count(), ex.cache.detail);
+    }
     std::string extra = fmt::format("age: {}\r\n", age.count());
     http::append_field(extra, "x-tollgate-model", ex.model_name);
     co_await send_complete(ex, 200, entry->content_type, entry->body, extra);
+}
+
+Task<bool> answer_for_error(Exchange& ex, Error error) {
+    if (!ex.cache.for_error || ex.answer_started || ex.client_gone || !is_providers(error.type)) co_return false;
+    ex.cache_status = fmt::format("tollgate; fwd=stale; fwd-status={}; detail=stale_if_error", error.status);
+    ex.record.cache = metrics::CacheResult::stale;
+    ex.record.cache_reason = "stale_if_error";
+    ex.record.outcome = metrics::Outcome::success;
+    ex.record.error.reset();
+    ex.record.error_message = {};
+    ex.error_status = 0;
+    co_await send_hit(ex, ex.cache.for_error);
+    co_return true;
 }
 
 void store_answer(Exchange& ex, std::string_view content_type, std::string_view body) {
@@ -152,9 +200,11 @@ void store_answer(Exchange& ex, std::string_view content_type, std::string_view 
     entry->body = body;
     entry->created = WallClock::now();
     entry->expires = entry->created + ex.cache.ttl;
+    entry->stale = ex.cache.stale;
     entry->model = ex.model->name;
     entry->upstream = ex.record.attempts[ex.record.attempt_count - 1].upstream;
     ex.worker.responses.put(ex.cache.key, std::move(entry), WallClock::now());
+    ex.cache.stored = true;
     ex.cache_status += "; stored";
 }
 

@@ -15,6 +15,10 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex);
 // Answers with an entry: Cache-Status, Age, the stored octets.
 Task<void> send_hit(Exchange& ex, cache::EntryPtr entry);
 
+// Answers with a stale entry in place of an error that is the providers' (RFC 5861 §4); false, and nothing was sent, if
+// there is none or it is not allowed to.
+Task<bool> answer_for_error(Exchange& ex, Error error);
+
 // Notes what a complete answer used; keeps it if it is fit to be kept and says so in ex.cache_status. `body` is
 // copied.
 void store_answer(Exchange& ex, std::string_view content_type, std::string_view body);

@@ -1,7 +1,5 @@
 #include "gateway/exchange/exchange.hpp"
 
-#include "gateway/base/text.hpp"
-
 #include <unistd.h>
 
 namespace tollgate::exchange {
@@ -19,32 +17,6 @@ bool HeldBytes::grow_to(std::uint64_t bytes, std::uint64_t cap) {
 
 HeldBody::~HeldBody() {
     if (file >= 0) ::close(file);
-}
-
-CacheControl parse_cache_control(std::string_view value) {
-    CacheControl control;
-    while (!value.empty()) {
-        const std::size_t comma = value.find(',');
-        const auto directive = trim(value.substr(0, comma));
-        const std::size_t equals = directive.find('=');
-        const auto name = trim(directive.substr(0, equals));
-        auto argument = equals == std::string_view::npos ? std::string_view() : trim(directive.substr(equals + 1));
-        if (argument.size() >= 2 && argument.front() == '"' && argument.back() == '"')
-            argument = argument.substr(1, argument.size() - 2);
-        if (iequals(name, "no-store"))
-            control.no_store = true;
-        else if (iequals(name, "no-cache"))
-            control.no_cache = true;
-        else if (iequals(name, "only-if-cached"))
-            control.only_if_cached = true;
-        else if (iequals(name, "max-age"))
-            control.max_age = parse_decimal(argument);
-        else if (iequals(name, "min-fresh"))
-            control.min_fresh = parse_decimal(argument);
-        if (comma == std::string_view::npos) break;
-        value.remove_prefix(comma + 1);
-    }
-    return control;
 }
 
 Error holds_too_much() {

@@ -5,6 +5,7 @@
 #include "gateway/api/route.hpp"
 #include "gateway/base/error.hpp"
 #include "gateway/exchange/accounting.hpp"
+#include "gateway/exchange/cache_controls.hpp"
 #include "gateway/exchange/metering.hpp"
 #include "gateway/exchange/peer.hpp"
 #include "gateway/exchange/worker_state.hpp"
@@ -48,23 +49,24 @@ struct HeldBody {
     [[nodiscard]] std::uint64_t size() const noexcept { return file >= 0 ? file_size : memory.size(); }
 };
 
-// What the client said about caching (RFC 9111 §5.2.1), as far as it is honoured.
-struct CacheControl {
-    bool no_store = false, no_cache = false, only_if_cached = false;
-    std::optional<std::uint64_t> max_age, min_fresh; // seconds
-};
-[[nodiscard]] CacheControl parse_cache_control(std::string_view value);
-
 struct CachePlan {
     bool store = false; // a good answer is to be kept
+    bool stored = false;
     cache::Key key{};
     std::chrono::milliseconds ttl{};
-    std::string_view bypass; // why there was no look-up; empty if there was
+    std::chrono::milliseconds stale{}; // kept so much longer
+    cache::EntryPtr for_error;         // served if no provider answers
+    std::string_view detail = "exact"; // how a hit was found, in static storage
+    bool renew = false;                // the hit is stale and is to be renewed in the background
+    std::string_view bypass;           // why there was no look-up; empty if there was
 };
 
 struct Exchange {
     Exchange(WorkerState& state, net::Channel& channel, Peer& other_end, const http::RequestHead& request)
-        : worker(state), client(channel), peer(other_end), head(request), snapshot(state.snapshot),
+        : Exchange(state, channel, other_end, request, state.snapshot) {}
+    Exchange(WorkerState& state, net::Channel& channel, Peer& other_end, const http::RequestHead& request,
+             SnapshotPtr compiled)
+        : worker(state), client(channel), peer(other_end), head(request), snapshot(std::move(compiled)),
           id(state.request_ids.next(WallClock::now())), started(Clock::now()), held(state.shared.held_bytes),
           body_reader(channel, request.framing, request.content_length) {}
 
@@ -94,6 +96,7 @@ struct Exchange {
     const upstream::Provider* group_provider = nullptr;
     Account account;
     CachePlan cache;
+    bool background = false;  // nobody waits: it renews an entry that was served stale
     std::string cache_status; // value of the Cache-Status field, empty: none
 
     // State of the answer.

@@ -7,6 +7,7 @@
 #include "gateway/exchange/local_answers.hpp"
 #include "gateway/exchange/owned_objects.hpp"
 #include "gateway/exchange/phases.hpp"
+#include "gateway/exchange/refresh.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/request_body.hpp"
 #include "metrics/families.hpp"
@@ -38,10 +39,12 @@ Task<Result<void>> run_phases(Exchange& ex) {
     }
     if (auto ok = admit(ex, hit != nullptr); !ok) co_return ok;
     if (hit) {
+        if (ex.cache.renew) start_refresh(ex);
         co_await send_hit(ex, std::move(hit));
         co_return Result<void>();
     }
     auto result = co_await forward(ex);
+    if (!result && co_await answer_for_error(ex, result.error())) co_return Result<void>();
     co_return result;
 }
 

@@ -17,6 +17,7 @@ WorkerCounters::WorkerCounters(metrics::Registry& registry)
       loop_lag(registry.histogram(Family::event_loop_lag_seconds, {})),
       memory_hits_(registry.counter(Family::cache_lookups_total, {"memory", "hit"})),
       memory_misses_(registry.counter(Family::cache_lookups_total, {"memory", "miss"})),
+      memory_stale_(registry.counter(Family::cache_lookups_total, {"memory", "stale"})),
       redis_hits_(registry.counter(Family::cache_lookups_total, {"redis", "hit"})),
       redis_misses_(registry.counter(Family::cache_lookups_total, {"redis", "miss"})),
       redis_lookup_errors_(registry.counter(Family::cache_lookups_total, {"redis", "error"})),
@@ -32,6 +33,7 @@ void WorkerCounters::publish(metrics::Shard& shard, const cache::StoreStats& sto
     const auto beyond_memory = [](const cache::StoreStats& s) { return s.redis_hits + s.misses; };
     shard.add(memory_hits_, store.memory_hits - seen_.memory_hits);
     shard.add(memory_misses_, beyond_memory(store) - beyond_memory(seen_));
+    shard.add(memory_stale_, store.stale - seen_.stale);
     shard.add(stores_too_large_, store.too_large - seen_.too_large);
     shard.add(stores_corrupt_, store.corrupt - seen_.corrupt);
     if (with_redis) {

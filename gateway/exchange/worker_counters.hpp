@@ -19,7 +19,7 @@ struct WorkerCounters {
     metrics::Histogram loop_lag;
 
   private:
-    metrics::Counter memory_hits_, memory_misses_, redis_hits_, redis_misses_, redis_lookup_errors_;
+    metrics::Counter memory_hits_, memory_misses_, memory_stale_, redis_hits_, redis_misses_, redis_lookup_errors_;
     metrics::Counter stores_corrupt_, stores_too_large_;
     metrics::Counter redis_ok_, redis_failed_, redis_timeouts_;
     cache::StoreStats seen_;

@@ -3,6 +3,7 @@
 
 #include "cache/memory_cache.hpp"
 #include "cache/redis/client.hpp"
+#include "cache/refreshes.hpp"
 #include "cache/store.hpp"
 #include "config/config.hpp"
 #include "gateway/api/answer_view.hpp"
@@ -69,6 +70,7 @@ struct Shared {
     policy::quota::Engine quota;
     policy::ledger::Ledger* ledger = nullptr; // set before anything is served
     cache::MemoryCache cache;
+    cache::Refreshes refreshes;
     net::Resolver resolver;
     net::Sources sources; // of the connections on the api listener
     policy::FailedKeys failed_keys;

@@ -1,11 +1,12 @@
 """The response cache, memory tier: what is a hit, what is kept, whose it is (design §10, limits-cache §3, §6)."""
 
+import concurrent.futures
 import json
 import time
 import unittest
 
-from common_b import BLUE, CHAT, RED, RED_TWO, Case, bearer, chat, eventually, rendered, settings
-from tollgate_test import Tollgate, call
+from common_b import BLUE, CHAT, RED, RED_TWO, Case, access_line, bearer, chat, eventually, rendered, settings
+from tollgate_test import MockProvider, Tollgate, call
 
 EMBEDDINGS = "/v1/embeddings"
 RESPONSES = "/v1/responses"
@@ -206,6 +207,50 @@ class Controls(CacheCase):  # scenario 70
         self.assertEqual(self.asks("", "only-if-cached", "Only-If-Cached , max-age=60"), ["stored", "hit", "hit"])
         self.assert_calls(1)
 
+    def test_own_field_switches_halves(self):
+        def seen(word):
+            return self.status_of(self.ask(headers={"x-tollgate-cache": word}))
+
+        self.assertEqual([seen("read"), seen("off"), seen("read")], ["miss", "bypass:no_store", "miss"])
+        self.assertEqual([seen("write"), seen("read"), seen("write")], ["stored", "hit", "stored"])
+        self.assert_calls(5)
+
+    def test_namespace_only_separates(self):
+        def seen(key=RED, **headers):
+            fields = {name.replace("_", "-"): value for name, value in headers.items()}
+            return self.status_of(self.ask(key=key, headers=fields))
+
+        self.assertEqual([seen(), seen(x_tollgate_cache_namespace="a")], ["stored", "stored"])
+        self.assertEqual(seen(x_tollgate_cache_namespace="a"), "hit")
+        self.assertEqual(seen(x_portkey_cache_namespace="a"), "hit")
+        self.assertEqual(seen(helicone_cache_seed="b"), "stored")
+        self.assertEqual(seen(key=BLUE, x_tollgate_cache_namespace="a"), "stored")
+
+    def test_time_in_the_request_only_shortens(self):
+        first = self.ask(headers={"x-tollgate-cache-ttl": "120"})
+        self.assertEqual(self.status_of(first), "stored")
+        self.assertRegex(self.ask().header("cache-status"), r"ttl=1(20|1[0-9]);")
+        again = {"cache-control": "no-cache", "cf-aig-cache-ttl": "999999"}
+        self.assertEqual(self.status_of(self.ask(headers=again)), "stored")
+        self.assertRegex(self.ask().header("cache-status"), r"ttl=3(600|5[0-9][0-9]);")
+        nothing = {"cache-control": "no-cache", "x-tollgate-cache-ttl": "0"}
+        self.assertEqual(self.status_of(self.ask(headers=nothing)), "miss")
+
+    def test_fields_of_other_gateways_mean_the_same_and_stay_here(self):
+        self.ask()
+        self.assertEqual(self.status_of(self.ask(headers={"cf-aig-skip-cache": "true"})), "bypass:no_store")
+        self.assertEqual(self.status_of(self.ask(headers={"helicone-cache-enabled": "false"})), "bypass:no_store")
+        self.assertEqual(self.status_of(self.ask(headers={"x-openrouter-cache": "false"})), "bypass:no_store")
+        every = {
+            "x-portkey-cache-force-refresh": "true",
+            "x-openrouter-cache-ttl": "60",
+            "x-bf-cache-type": "direct",
+            "cache-control": "max-age=60",
+            "x-tollgate-cache": "write",
+        }
+        self.assertEqual(self.status_of(self.ask(headers=every)), "stored")
+        self.assertNotIn("cache", self.mock.requests(last=1)[0]["raw_head"].lower())
+
     def test_unknown_and_malformed_directives_change_nothing(self):
         self.assertEqual(
             self.asks("", 'max-age="60"', "max-age=x", 'private="a",', ",,;"), ["stored", "hit", "hit", "hit", "hit"]
@@ -349,6 +394,82 @@ class Configured(CacheCase):
             eventually(lambda: self.status_of(self.ask(gateway=gateway)) == "stored", "a miss after the ttl", timeout=5)
             self.assertGreaterEqual(time.monotonic() - stored_at, 1.0)
         self.assert_calls(2)
+
+    def stale_config(self, **cache):
+        return settings(self.mock.url, cache={"enabled": True, "ttl": "1s", **cache})
+
+    def await_stale(self, gateway, **options):
+        """The first answer for which the TTL is over."""
+        return eventually(
+            lambda: "ttl=-" in ((response := self.ask(gateway=gateway, **options)).header("cache-status") or "")
+            and response,
+            "a stale answer",
+            timeout=5,
+        )
+
+    def test_stale_is_served_while_one_call_renews_it(self):  # scenario 71
+        body = chat(self.prompt, "mock-slow-1500:unique")
+        with self.started(self.stale_config(stale_while_revalidate="1h")) as gateway:
+            first = self.ask(body=body, gateway=gateway)
+            begun = time.monotonic()
+            stale = self.await_stale(gateway, body=body)
+            self.assertRegex(stale.header("cache-status"), r"^tollgate; hit; ttl=-\d+; detail=stale_while_revalidate$")
+            self.assertGreaterEqual(int(stale.header("age")), 1)
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                answers = list(pool.map(lambda _: self.ask(body=body, gateway=gateway), range(100)))
+            during = [answer for answer in answers if answer.body == first.body]
+            self.assertGreater(len(during), 0)
+            renewed = eventually(
+                lambda: (now := self.ask(body=body, gateway=gateway)).body != first.body and now, "the renewed answer"
+            )
+            self.assertIn("hit", renewed.header("cache-status"))
+            # One call for each time that the entry had become stale, however many asked meanwhile.
+            self.assertLessEqual(self.upstream_calls(), 2 + int((time.monotonic() - begun) / 1.0))
+            metrics = gateway.metrics()
+            self.assertEqual(metrics.sum("tollgate_requests_in_flight"), 0)
+
+    def test_a_stale_answer_costs_its_client_no_wait(self):  # scenario 71
+        with self.started(self.stale_config(stale_while_revalidate="1h")) as gateway:
+            self.ask(gateway=gateway)
+            eventually(lambda: self.ask(gateway=gateway, headers={"cache-control": "only-if-cached"}), "a hit")
+            self.await_stale(gateway)
+            eventually(lambda: self.upstream_calls() >= 2, "the call that renews")
+
+    def test_request_may_refuse_or_accept_stale(self):
+        with self.started(self.stale_config(stale_if_error="1h")) as gateway:
+            self.ask(gateway=gateway)
+
+            def seen(control):
+                return self.ask(gateway=gateway, headers={"cache-control": control}).header("cache-status")
+
+            stale = eventually(lambda: "ttl=-" in (value := seen("max-stale, only-if-cached")) and value, "stale")
+            self.assertRegex(stale, r"detail=max_stale$")
+            self.assert_calls(1)
+            self.assertEqual(seen("max-stale=0"), "tollgate; fwd=stale; stored")
+            self.assert_calls(2)
+
+    def test_stale_in_place_of_an_error(self):  # scenario 71
+        config = self.stale_config(stale_if_error="1h")
+        config["models"]["fixed"] = {"upstreams": [{"provider": "mock", "model": "mock-plain"}]}
+        body = chat(self.prompt, "fixed")
+        mock = self.enterContext(MockProvider())
+        config["providers"]["mock"]["base_url"] = f"{mock.url}/v1"
+        with self.started(config) as gateway:
+            first = self.ask(body=body, gateway=gateway)
+            mock.stop()
+            answer = eventually(
+                lambda: "fwd=stale" in (r := self.post(body, gateway=gateway)).header("cache-status") and r, "stale"
+            )
+            self.assertEqual((answer.status, answer.body), (200, first.body))
+            self.assertRegex(
+                answer.header("cache-status"), r"^tollgate; fwd=stale; fwd-status=502; detail=stale_if_error$"
+            )
+            refused = self.post(body, gateway=gateway, headers={"cache-control": "stale-if-error=0"})
+            self.assertEqual(refused.status, 502, refused.body)
+            other = self.post(chat(self.prompt + "other", "fixed"), gateway=gateway)
+            self.assertEqual(other.status, 502, other.body)
+            line = access_line(gateway, answer.header("x-request-id"))
+            self.assertEqual((line["tollgate.cache"], line["tollgate.cache_reason"]), ("stale", "stale_if_error"))
 
     def test_only_deterministic_requests_with_sampled_off(self):  # scenario 69, without buckets
         with self.started(settings(self.mock.url, cache={"enabled": True, "sampled": False})) as gateway:

@@ -82,6 +82,16 @@ TEST(MemoryCache, An_entry_ends_at_its_expiry) {
     EXPECT_EQ(cache.get(key(3), kNow), nullptr);
 }
 
+TEST(MemoryCache, A_stale_entry_is_kept_for_its_time) {
+    MemoryCache cache(8 << 20);
+    auto stale = std::make_shared<Entry>(*entry(100, kNow + 10s));
+    stale->stale = 5s;
+    cache.put(key(1), stale, kNow);
+    EXPECT_EQ(cache.get(key(1), kNow + 14'999ms), stale);
+    EXPECT_EQ(cache.get(key(1), kNow + 15s), nullptr);
+    EXPECT_EQ(cache.stats().evicted_ttl, 1U);
+}
+
 TEST(MemoryCache, An_entry_larger_than_a_shard_is_not_stored) {
     MemoryCache cache(64 << 20); // 16 shards of 4 MiB
     cache.put(key(1), entry(5 << 20), kNow);

@@ -86,6 +86,29 @@ TEST_F(Store, Writes_redis_with_prefix_and_ttl) {
     EXPECT_EQ(command[4], "3600000");
 }
 
+TEST_F(Store, A_stale_entry_gives_way_to_a_newer_one_of_redis) {
+    auto old = std::make_shared<Entry>(*entry("old", kNow - 2h));
+    old->stale = 3h;
+    theirs.put(kKey, old, kNow);
+    EXPECT_EQ(get(theirs, kNow).entry->body, "old") << "of two stale copies mine will do";
+    EXPECT_EQ(theirs.stats().memory_hits, 0U);
+    put_and_wait(entry("new"));
+    EXPECT_EQ(get(theirs, kNow).entry->body, "new");
+    EXPECT_EQ(theirs.get_memory(kKey, kNow)->body, "new");
+}
+
+TEST_F(Store, A_stale_entry_counts_as_stale_and_stays_in_redis_as_long) {
+    auto old = std::make_shared<Entry>(*entry("old", kNow - 2h));
+    old->stale = 3h;
+    put_and_wait(old);
+    EXPECT_EQ(server.commands.back()[4], "7200000") << "one hour of TTL and three of staleness, two hours ago";
+    const Found found = get(theirs, kNow);
+    ASSERT_NE(found.entry, nullptr);
+    EXPECT_EQ(found.entry->stale, 3h);
+    EXPECT_EQ(get(theirs, kNow).entry, found.entry);
+    EXPECT_EQ(theirs.stats().stale, 1U);
+}
+
 TEST_F(Store, A_redis_hit_goes_into_memory_with_its_own_times) {
     const EntryPtr stored = entry("body", kNow - 600s);
     put_and_wait(stored);

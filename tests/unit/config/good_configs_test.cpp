@@ -90,7 +90,7 @@ TEST(GoodConfig, every_key_reaches_its_field) {
         "models:\n"
         "  m: { aliases: [ a ], upstreams: [ { provider: p, model: x, weight: 2, order: 3, via: chat } ],\n"
         "       timeouts: { connect: 1s, first_token: 2s, idle: 3s, total: 4s },\n"
-        "       cache: { enabled: true, ttl: 5s, sampled: false } }\n"
+        "       cache: { enabled: true, ttl: 5s, sampled: false, stale_while_revalidate: 0s, stale_if_error: 1s } }\n"
         "orgs: { o: { limits: { rpm: 9, burst: 8 } } }\n"
         "teams: { t: { org: o, models: [ m ], limits: { rpm: 7, burst: 6 }, contact: \"c\",\n"
         "       cache: { enabled: false, ttl: 6s, sampled: true } } }\n"
@@ -100,7 +100,8 @@ TEST(GoodConfig, every_key_reaches_its_field) {
         "       limits: { rpm: 5, burst: 4 }, cache: { enabled: true, ttl: 7s, sampled: false },\n"
         "       expires: 2030-01-01T00:00:01Z, disabled: true } ]\n"
         "prices: { import: [ /dev/null ], shipped: false }\n"
-        "cache: { enabled: true, ttl: 8s, memory: 2MiB, max_entry: 2KiB, scope: org, sampled: false }\n"
+        "cache: { enabled: true, ttl: 8s, memory: 2MiB, max_entry: 2KiB, scope: org, sampled: false,\n"
+        "         stale_while_revalidate: 9s, stale_if_error: 10s }\n"
         "body: { json: 2KiB, multipart: 3KiB, held: 4MiB }\n"
         "drain: { delay: 1s, timeout: 2s }\n"
         "access_log: { path: \"off\", format: json }\n");
@@ -166,6 +167,8 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(m.cache.enabled, true);
     EXPECT_EQ(m.cache.ttl, 5s);
     EXPECT_EQ(m.cache.sampled, false);
+    EXPECT_EQ(m.cache.stale_while_revalidate, 0s);
+    EXPECT_EQ(m.cache.stale_if_error, 1s);
     EXPECT_EQ(config.orgs.at("o").limits.rpm->amount, 9U);
     EXPECT_EQ(config.orgs.at("o").limits.rpm->burst, 8U);
     const Team& t = config.teams.at("t");
@@ -197,6 +200,8 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(config.cache.max_entry, 2048U);
     EXPECT_EQ(config.cache.scope, CacheScope::org);
     EXPECT_FALSE(config.cache.sampled);
+    EXPECT_EQ(config.cache.stale_while_revalidate, 9s);
+    EXPECT_EQ(config.cache.stale_if_error, 10s);
     EXPECT_EQ(config.body.json, 2048U);
     EXPECT_EQ(config.body.multipart, 3072U);
     EXPECT_EQ(config.body.held, 4ULL << 20);

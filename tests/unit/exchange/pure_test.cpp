@@ -36,37 +36,6 @@ TEST(FindMetrics, providerOfAnOlderConfiguration_isFoundByName) {
     EXPECT_EQ(WorkerState::find_metrics(now, provider), nullptr);
 }
 
-// --- parse_cache_control
-// ----------------------------------------------------------------------------------------------
-
-TEST(ParseCacheControl, directives_areReadInAnyShape) {
-    const CacheControl none = parse_cache_control("");
-    EXPECT_FALSE(none.no_store || none.no_cache || none.only_if_cached || none.max_age || none.min_fresh);
-
-    const CacheControl all = parse_cache_control("No-Store,no-cache , only-if-cached,MAX-AGE=60, min-fresh = \"7\"");
-    EXPECT_TRUE(all.no_store && all.no_cache && all.only_if_cached);
-    EXPECT_EQ(all.max_age, 60U);
-    EXPECT_EQ(all.min_fresh, 7U);
-}
-
-TEST(ParseCacheControl, maxAgeZero_isNotAbsent) {
-    EXPECT_EQ(parse_cache_control("max-age=0").max_age, 0U);
-}
-
-TEST(ParseCacheControl, whatItDoesNotKnow_changesNothing) {
-    for (const std::string value : {"no-storex", "xno-store", "no store", "max-age", "max-age=", "max-age=-1",
-                                    "max-age=1.5", "max-age=1s", "max-stale=5", ",,,", "=", "public"}) {
-        const CacheControl got = parse_cache_control(value);
-        EXPECT_FALSE(got.no_store || got.no_cache || got.only_if_cached || got.max_age || got.min_fresh) << value;
-    }
-}
-
-TEST(ParseCacheControl, emptyElements_areSkipped) {
-    const CacheControl got = parse_cache_control(",no-store,, max-age=5,");
-    EXPECT_TRUE(got.no_store);
-    EXPECT_EQ(got.max_age, 5U);
-}
-
 // --- repeats_credential
 // -----------------------------------------------------------------------------------------------
 
