@@ -83,5 +83,6 @@ void config_text(std::string_view input);
 void ledger_record(std::string_view input);
 void multipart_body(std::string_view input);
 void route_target(std::string_view input);
+void stream_assembly(std::string_view input);
 
 } // namespace tollgate::fuzz

@@ -32,6 +32,7 @@ constexpr Target kTargets[] = {
     {"ledger_record", ledger_record},
     {"multipart_body", multipart_body},
     {"route_target", route_target},
+    {"stream_assembly", stream_assembly},
 };
 void PrintTo(const Target& target, std::ostream* out) {
     *out << target.name;
