@@ -9,9 +9,9 @@
 namespace tollgate::cache {
 namespace {
 
-// magic(4) version(1) created(8) expires(8) stale(8) 4 × (length(4) octets) checksum(8); integers little-endian, times
-// in nanoseconds since 1970, stale in milliseconds. The seal proves who wrote a value; the checksum is for readers of
-// unsealed copies.
+// magic(4) version(1) created(8) expires(8) stale(8) cost(8) clock(8) 5 × (length(4) octets) checksum(8); integers
+// little-endian, times in nanoseconds since 1970, stale in milliseconds. The seal proves who wrote a value; the
+// checksum is for readers of unsealed copies.
 constexpr std::string_view kMagic = "TGCE";
 constexpr auto kLongestStale = std::chrono::hours(24 * 366); // more cannot be configured
 constexpr char kVersion = 2;
@@ -78,7 +78,9 @@ std::string encode(const Entry& entry) {
     put(out, nanoseconds(entry.created));
     put(out, nanoseconds(entry.expires));
     put(out, entry.stale.count());
-    for (const std::string* text : {&entry.content_type, &entry.model, &entry.upstream, &entry.body}) {
+    put(out, entry.cost_nano);
+    put(out, entry.purge_clock);
+    for (const std::string* text : {&entry.content_type, &entry.model, &entry.upstream, &entry.tags, &entry.body}) {
         put_string(out, *text);
     }
     put(out, checksum(out));
@@ -97,7 +99,9 @@ EntryPtr decode(std::string_view bytes) {
     entry->expires = reader.time();
     entry->stale = std::chrono::milliseconds(reader.number<std::int64_t>());
     if (entry->stale < std::chrono::milliseconds(0) || entry->stale > kLongestStale) return nullptr;
-    for (std::string* text : {&entry->content_type, &entry->model, &entry->upstream, &entry->body}) {
+    entry->cost_nano = reader.number<std::int64_t>();
+    entry->purge_clock = reader.number<std::uint64_t>();
+    for (std::string* text : {&entry->content_type, &entry->model, &entry->upstream, &entry->tags, &entry->body}) {
         *text = reader.string();
     }
     if (!reader.finished()) return nullptr;

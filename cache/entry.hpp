@@ -20,10 +20,13 @@ struct Entry {
     std::chrono::milliseconds stale{}; // after that it is kept so long, for who takes a stale answer
     std::string model;                 // public model name, for headers and metrics
     std::string upstream;              // provider that answered
+    std::string tags;                  // names to purge it by, one a line
+    std::uint64_t purge_clock = 0;     // Purges::clock() when the question was asked
+    std::int64_t cost_nano = -1;       // list price of that call, USD / 10^9; below zero: not known
 
     [[nodiscard]] WallTime kept_until() const noexcept { return expires + stale; }
     [[nodiscard]] std::size_t bytes() const noexcept {
-        return sizeof(Entry) + content_type.size() + body.size() + model.size() + upstream.size();
+        return sizeof(Entry) + content_type.size() + body.size() + model.size() + upstream.size() + tags.size();
     }
 };
 using EntryPtr = std::shared_ptr<const Entry>;

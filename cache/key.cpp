@@ -95,7 +95,7 @@ struct Object {
 class Canonicaliser {
   public:
     // Empty on success.
-    std::string read(std::string_view body);
+    std::string read(std::string_view body, std::span<const std::string_view> also);
     std::string write();
 
   private:
@@ -117,9 +117,11 @@ class Canonicaliser {
     std::vector<Member> members_; // of finished objects out of order
     std::vector<Member> open_;    // of unfinished objects, innermost last
     std::string error_;
+    std::span<const std::string_view> also_;
 };
 
-std::string Canonicaliser::read(std::string_view body) {
+std::string Canonicaliser::read(std::string_view body, std::span<const std::string_view> also) {
+    also_ = also;
     objects_.clear();
     members_.clear();
     open_.clear();
@@ -149,7 +151,7 @@ bool Canonicaliser::read_object(ondemand::object object, unsigned depth, bool or
         std::string_view key;
         if (const auto code = std::move(item).get(field)) return fail(code);
         if (const auto code = field.unescaped_key().get(key)) return fail(code);
-        if (depth == 1 && is_one_of(kLeftOut, key)) continue;
+        if (depth == 1 && (is_one_of(kLeftOut, key) || is_one_of(also_, key))) continue;
         if (open_.size() > first_open) draft_ += ',';
         Member member{key, draft_.size(), 0, objects_.size()};
         append_string(draft_, key);
@@ -261,30 +263,44 @@ void Canonicaliser::copy(std::size_t begin, std::size_t end, std::size_t record,
     out.append(draft_, begin, end - begin);
 }
 
-void update_field(crypto::Hmac& mac, std::string_view text) {
+std::array<char, 8> length_of(std::string_view text) {
     std::array<char, 8> length{};
     for (std::size_t i = 0; i < length.size(); ++i) length[i] = static_cast<char>((text.size() >> (8 * i)) & 0xFFU);
+    return length;
+}
+
+void update_field(crypto::Hmac& mac, std::string_view text) {
+    const auto length = length_of(text);
     mac.update({length.data(), length.size()});
     mac.update(text);
 }
 
 } // namespace
 
-std::expected<std::string, std::string> canonical_json(std::string_view body) {
+std::expected<std::string, std::string> canonical_json(std::string_view body, std::span<const std::string_view> also) {
     thread_local Canonicaliser kept;
     std::unique_ptr<Canonicaliser> big;
     if (body.size() > kKeptBody) big = std::make_unique<Canonicaliser>();
     Canonicaliser& canonicaliser = big ? *big : kept;
-    if (std::string error = canonicaliser.read(body); !error.empty()) return std::unexpected(std::move(error));
+    if (std::string error = canonicaliser.read(body, also); !error.empty()) return std::unexpected(std::move(error));
     return canonicaliser.write();
+}
+
+std::string context_of(const KeyParts& parts) {
+    std::string out;
+    for (const std::string_view field : {parts.scope, parts.space, parts.endpoint, parts.identity, parts.headers}) {
+        const auto length = length_of(field);
+        out.append(length.data(), length.size());
+        out += field;
+    }
+    return out;
 }
 
 Key make_key(crypto::Hmac& mac, const KeyParts& parts, std::string_view canonical_body) {
     mac.reset();
     // The schema first: a change of any rule above changes this text, and every old entry becomes unreachable.
-    for (const std::string_view field :
-         {std::string_view("tollgate.cache.key.v2"), parts.scope, parts.space, parts.generation, parts.endpoint,
-          parts.identity, parts.headers, canonical_body}) {
+    for (const std::string_view field : {std::string_view("tollgate.cache.key.v2"), parts.scope, parts.space,
+                                         parts.endpoint, parts.identity, parts.headers, canonical_body}) {
         update_field(mac, field);
     }
     return mac.finish();

@@ -12,20 +12,23 @@
 namespace tollgate::cache {
 
 struct KeyParts {
-    std::string_view scope;      // tenant scope first: "team:search"
-    std::string_view generation; // bumped by purges; "0" for now
-    std::string_view endpoint;   // operation path: "/chat/completions"
-    std::string_view identity;   // resolved model identity: "openai/gpt-4o-mini"
-    std::string_view headers;    // canonical semantic headers: "openai-beta=a,b\n"
-    std::string_view space{};    // a part of that scope, named by the request; empty: all of it
+    std::string_view scope;    // tenant scope first: "team:search"
+    std::string_view space;    // a part of that scope, named by the request; empty: all of it
+    std::string_view endpoint; // operation path: "/chat/completions"
+    std::string_view identity; // resolved model identity: "openai/gpt-4o-mini"
+    std::string_view headers;  // canonical semantic headers: "openai-beta=a,b\n"
 };
 
 // RFC 8785 style: members sorted by UTF-16 code unit, minimal escapes, numbers by value (1 = 1.0 = 1e0), integers
 // beyond 2^53 verbatim. Top-level members on the deny-list (stream, stream_options, user, metadata, store,
 // safety_identifier, prompt_cache_key, prompt_cache_options, prompt_cache_retention, service_tier, model) are left
 // out; every other member, known or not, is in. The body is already validated JSON without duplicate keys.
-// Error: a reason why it cannot be canonicalised.
-[[nodiscard]] std::expected<std::string, std::string> canonical_json(std::string_view body);
+// `also` are left out too. Error: a reason why it cannot be canonicalised.
+[[nodiscard]] std::expected<std::string, std::string> canonical_json(std::string_view body,
+                                                                     std::span<const std::string_view> also = {});
+
+// The parts as one text, unambiguous; with the body's own octets it names a request (RawKeys).
+[[nodiscard]] std::string context_of(const KeyParts& parts);
 
 // HMAC over the length-prefixed tuple. `mac` is the worker's context keyed with HKDF(master, "cache-mac/v1").
 [[nodiscard]] Key make_key(crypto::Hmac& mac, const KeyParts& parts, std::string_view canonical_body);

@@ -52,7 +52,7 @@ std::uint64_t footprint(const Entry& entry) noexcept {
     constexpr std::uint64_t kControlBlock = 16;
     constexpr std::size_t kInlineString = 15;
     std::uint64_t total = kTableNode + kSlots + block(sizeof(Entry) + kControlBlock);
-    for (const std::string* text : {&entry.content_type, &entry.body, &entry.model, &entry.upstream}) {
+    for (const std::string* text : {&entry.content_type, &entry.body, &entry.model, &entry.upstream, &entry.tags}) {
         if (text->capacity() > kInlineString) total += block(text->capacity() + 1);
     }
     return total;
@@ -127,8 +127,17 @@ class alignas(64) Shard {
         insert(key, std::move(entry), size, frequency, main);
     }
 
+    EntryPtr take_out(const Key& key) {
+        const std::lock_guard lock(mutex_);
+        const auto found = table_.find(key);
+        if (found == table_.end()) return nullptr;
+        ++evicted_purge_;
+        return remove(found);
+    }
+
     void clear(Dead& dead) {
         const std::lock_guard lock(mutex_);
+        evicted_purge_ += table_.size();
         small_.clear();
         main_.clear();
         for (auto& [key, node] : table_) dead.push_back(std::move(node.entry));
@@ -149,6 +158,7 @@ class alignas(64) Shard {
         stats.capacity += capacity_;
         stats.evicted_size += evicted_size_;
         stats.evicted_ttl += evicted_ttl_;
+        stats.evicted_purge += evicted_purge_;
     }
 
   private:
@@ -210,6 +220,7 @@ class alignas(64) Shard {
     std::uint64_t small_bytes_ = 0;
     std::uint64_t evicted_size_ = 0;
     std::uint64_t evicted_ttl_ = 0;
+    std::uint64_t evicted_purge_ = 0;
     Table table_;
     Queue small_; // newest first
     Queue main_;  // newest first
@@ -247,6 +258,10 @@ void MemoryCache::put(const Key& key, EntryPtr entry, WallTime now) {
     if (!entry || entry->kept_until() <= now) return;
     Dead dead;
     impl_->shard_of(key).put(key, std::move(entry), now, dead);
+}
+
+void MemoryCache::remove(const Key& key) {
+    const EntryPtr dead = impl_->shard_of(key).take_out(key);
 }
 
 void MemoryCache::clear() {

@@ -14,6 +14,7 @@ struct MemoryStats {
     std::uint64_t capacity = 0;
     std::uint64_t evicted_size = 0;
     std::uint64_t evicted_ttl = 0;
+    std::uint64_t evicted_purge = 0;
 };
 
 // Thread-safe. Holds at most `capacity` accounted bytes (within 10 % of what the process really spends).
@@ -27,7 +28,8 @@ class MemoryCache {
     // Null if absent or not kept any more at `now`; what is kept may be stale.
     [[nodiscard]] EntryPtr get(const Key& key, WallTime now);
     void put(const Key& key, EntryPtr entry, WallTime now);
-    void clear();
+    void remove(const Key& key); // as purged
+    void clear();                // the same of all
     // Evicts, in the order any eviction has, until at most `bytes` are accounted. For a process short of memory.
     void shrink_to(std::uint64_t bytes, WallTime now);
     [[nodiscard]] MemoryStats stats() const;

@@ -2,6 +2,7 @@
 
 #include "cache/seal.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace tollgate::cache {
@@ -18,7 +19,7 @@ std::uint64_t beside_body(const Entry& entry) {
 
 ResponseStore::ResponseStore(MemoryCache& memory, redis::Client* client, const crypto::Digest& seal_key,
                              std::string prefix, std::uint64_t max_entry)
-    : memory_(memory), client_(client), seal_key_(seal_key), prefix_(std::move(prefix) + "c:"), max_entry_(max_entry) {}
+    : memory_(memory), client_(client), seal_key_(seal_key), prefix_(std::move(prefix)), max_entry_(max_entry) {}
 
 EntryPtr ResponseStore::get_memory(const Key& key, WallTime now) {
     EntryPtr entry = memory_.get(key, now);
@@ -43,6 +44,32 @@ Task<Found> ResponseStore::get(Key key, WallTime now) {
         found.tier = Tier::memory;
     } else if (!found.entry) {
         ++stats_.misses;
+    }
+    co_return found;
+}
+
+Task<std::vector<EntryPtr>> ResponseStore::get_redis(std::vector<Key> keys, WallTime now) {
+    std::vector<EntryPtr> found(keys.size());
+    constexpr std::size_t kAtOnce = 256; // of a reply's array
+    for (std::size_t begin = 0; begin < keys.size(); begin += kAtOnce) {
+        const std::size_t end = std::min(keys.size(), begin + kAtOnce);
+        if (client_ == nullptr || !client_->connected()) {
+            stats_.misses += end - begin;
+            continue;
+        }
+        std::vector<std::string> words{"MGET"};
+        for (std::size_t i = begin; i < end; ++i) words.push_back(redis_key(keys[i]));
+        std::string command;
+        redis::append_command(command, words);
+        const auto reply = co_await client_->command(std::move(command));
+        const bool usable = reply && reply->kind == redis::Reply::Kind::array && reply->elements.size() == end - begin;
+        for (std::size_t i = begin; i < end; ++i) {
+            if (usable)
+                found[i] = from_redis(keys[i], reply->elements[i - begin], nullptr, now).entry;
+            else
+                ++stats_.redis_errors;
+            if (!found[i]) ++stats_.misses;
+        }
     }
     co_return found;
 }
@@ -89,7 +116,7 @@ void ResponseStore::put(const Key& key, EntryPtr entry, WallTime now) {
 }
 
 std::string ResponseStore::redis_key(const Key& key) const {
-    return prefix_ + crypto::to_hex(key);
+    return prefix_ + "c:" + crypto::to_hex(key);
 }
 
 } // namespace tollgate::cache

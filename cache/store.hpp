@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace tollgate::cache {
 
@@ -40,9 +41,13 @@ class ResponseStore {
     // Memory, then Redis within its timeout unless memory has a fresh one; of two the one that lasts longer, which may
     // be stale. A Redis hit goes into memory with its own created and expires.
     [[nodiscard]] Task<Found> get(Key key, WallTime now);
+    // Redis alone, all keys at once; null for what it has not. Hits go into memory like those of get().
+    [[nodiscard]] Task<std::vector<EntryPtr>> get_redis(std::vector<Key> keys, WallTime now);
     // Into memory now; to Redis without waiting. An entry that has expired or is too large is not stored.
     void put(const Key& key, EntryPtr entry, WallTime now);
 
+    void drop_memory(const Key& key) { memory_.remove(key); } // what was purged
+    [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }
     [[nodiscard]] const StoreStats& stats() const noexcept { return stats_; }
 
   private:

@@ -85,6 +85,8 @@ void register_sources(exchange::Shared& shared) {
                             [&] { return static_cast<double>(cache.stats().evicted_size); });
     registry.counter_source(Family::cache_evictions_total, {"memory", "ttl"},
                             [&] { return static_cast<double>(cache.stats().evicted_ttl); });
+    registry.counter_source(Family::cache_evictions_total, {"memory", "purge"},
+                            [&] { return static_cast<double>(cache.stats().evicted_purge); });
     registry.counter_source(Family::log_dropped_total, {"access"},
                             [&] { return static_cast<double>(shared.access_log.dropped()); });
     for (const auto level : {log::Level::debug, log::Level::info, log::Level::warning, log::Level::error})

@@ -20,11 +20,12 @@ int complain(const std::string& why) {
 }
 
 std::string summary(const policy::ledger::Verification& found) {
-    return fmt::format("segments: {} files, {} admissions, {} progress notes, {} settlements, {} adjustments; {} open, "
+    return fmt::format("segments: {} files, {} admissions, {} progress notes, {} settlements, {} from the cache, {} "
+                       "adjustments; {} open, "
                        "{} not in the table yet\n"
                        "table: {} days, {} operations, {} attempts, {} adjustments, {} USD\n",
-                       found.segments, found.admits, found.progresses, found.settles, found.adjusts, found.open,
-                       found.pending, found.days, found.operations, found.attempts, found.adjustments,
+                       found.segments, found.admits, found.progresses, found.settles, found.served, found.adjusts,
+                       found.open, found.pending, found.days, found.operations, found.attempts, found.adjustments,
                        policy::format_usd(found.cost_nano));
 }
 

@@ -36,6 +36,10 @@ using Labels = std::array<std::string_view, kMaxLabels>;
 constexpr FamilyRow counter(Family family, std::string_view name, Labels labels, std::string_view help) {
     return {family, name, help, FamilyType::counter, labels};
 }
+// Money is kept in nano-USD.
+constexpr FamilyRow usd(Family family, std::string_view name, Labels labels, std::string_view help) {
+    return {family, name, help, FamilyType::counter, labels, {}, 1'000'000'000};
+}
 constexpr FamilyRow gauge(Family family, std::string_view name, Labels labels, std::string_view help) {
     return {family, name, help, FamilyType::gauge, labels};
 }
@@ -82,6 +86,8 @@ constexpr std::array kRows{
         "Finished operations by public key id; outcome is success, rejected or error; keys past the cap are _other."),
     gauge(Family::key_info, "tollgate_key_info", {"key", "team", "alias"}, "Always 1; joins a key's alias to its id."),
 
+    usd(Family::saved_usd_total, "tollgate_saved_usd_total", {"source", "model"},
+        "List price of what did not have to be asked again; source is cache_exact or coalesced."),
     counter(Family::cache_lookups_total, "tollgate_cache_lookups_total", {"tier", "result"},
             "Response cache lookups; tier is memory or redis; result is hit, miss, stale or error."),
     counter(Family::cache_bypass_total, "tollgate_cache_bypass_total", {"reason"},

@@ -32,6 +32,7 @@ enum class Family : std::uint16_t {
     key_requests_total,
     key_info,
     // Response cache.
+    saved_usd_total,
     cache_lookups_total,
     cache_bypass_total,
     cache_lookup_duration_seconds,

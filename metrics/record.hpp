@@ -62,7 +62,8 @@ struct RequestRecord {
     std::string_view error_message;           // ≤ 512 octets reach the log
     std::string_view limit_scope, limit_name; // of a refusal by a limit
     CacheResult cache = CacheResult::none;
-    std::string_view cache_reason; // of a bypass: closed set
+    std::string_view cache_reason; // of a bypass or a stale answer: closed set
+    std::uint64_t saved_nano = 0;  // USD / 10^9 that a call would have cost
     std::array<AttemptRecord, kMaxAttempts> attempts{};
     std::size_t attempt_count = 0;
     std::uint64_t bytes_in = 0, bytes_out = 0;                               // bodies

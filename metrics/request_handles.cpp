@@ -225,6 +225,11 @@ Counter RequestHandles::bypass(std::string_view reason) {
     return cached(bypass_, words_.id(reason), [&] { return registry_.counter(Family::cache_bypass_total, {reason}); });
 }
 
+Counter RequestHandles::saved(std::string_view source, std::uint32_t model) {
+    return cached(saved_, pack(0, model, words_.id(source), 0),
+                  [&] { return registry_.counter(Family::saved_usd_total, {source, model_name(model)}); });
+}
+
 Counter RequestHandles::usage(std::string_view source, bool stream) {
     return cached(usage_, pack(words_.id(source), stream ? 1 : 0, 0, 0),
                   [&] { return registry_.counter(Family::usage_records_total, {source, to_label(stream)}); });

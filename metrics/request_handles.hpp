@@ -59,6 +59,7 @@ class RequestHandles {
     [[nodiscard]] Counter retry(const AttemptRecord& failed, std::uint32_t upstream);
     [[nodiscard]] Counter interruption(std::uint32_t upstream, std::string_view side, std::string_view reason);
     [[nodiscard]] Counter bypass(std::string_view reason);
+    [[nodiscard]] Counter saved(std::string_view source, std::uint32_t model);
     [[nodiscard]] Counter usage(std::string_view source, bool stream);
     [[nodiscard]] Counter refused_usage(std::uint32_t upstream);
     [[nodiscard]] Counter limit(std::string_view scope, std::string_view name);
@@ -78,7 +79,7 @@ class RequestHandles {
     std::vector<std::unique_ptr<OperationHandles>> operations_; // index: word id
     Cache http_, bypass_, limits_, usage_;
     // …and these as long as the indices of the vocabulary.
-    Cache errors_, retries_, interruptions_, refused_usage_;
+    Cache errors_, retries_, interruptions_, refused_usage_, saved_;
     std::unordered_map<std::uint64_t, PairHandles> pairs_;
     std::vector<ViewCounters> keys_;       // index: key; [0].slot 0: not resolved yet
     std::vector<std::uint32_t> key_teams_; // index: key; equal numbers: same team

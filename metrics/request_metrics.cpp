@@ -115,6 +115,10 @@ void RequestMetrics::record(const RequestRecord& record) {
     if (record.cache == CacheResult::bypass && !record.cache_reason.empty()) {
         impl_->shard.add(impl_->handles.bypass(record.cache_reason));
     }
+    if (record.saved_nano != 0) {
+        const bool own = record.cache == CacheResult::hit || record.cache == CacheResult::stale;
+        impl_->shard.add(impl_->handles.saved(own ? "cache_exact" : "coalesced", model), record.saved_nano);
+    }
     if (!record.limit_scope.empty()) impl_->shard.add(impl_->handles.limit(record.limit_scope, record.limit_name));
 }
 

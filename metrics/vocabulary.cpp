@@ -161,7 +161,11 @@ void register_keys(Registry& registry, const Vocabulary& vocabulary) {
     for (const auto state : {"active", "disabled", "expired"}) (void)registry.gauge(Family::keys, {state});
 }
 
-void register_cache(Registry& registry) {
+void register_cache(Registry& registry, const Vocabulary& vocabulary) {
+    for (std::size_t i = 0; i < std::min(vocabulary.models.size(), kEagerModels); ++i) {
+        for (const auto source : {"cache_exact", "coalesced"})
+            (void)registry.counter(Family::saved_usd_total, {source, vocabulary.models[i]});
+    }
     for (const auto tier : {"memory", "redis"}) {
         for (const auto result : {"hit", "miss", "stale", "error"}) {
             (void)registry.counter(Family::cache_lookups_total, {tier, result});
@@ -222,7 +226,7 @@ void register_vocabulary(Registry& registry, const Vocabulary& vocabulary) {
     register_upstreams(registry, vocabulary);
     register_teams(registry, vocabulary);
     register_keys(registry, vocabulary);
-    register_cache(registry);
+    register_cache(registry, vocabulary);
     register_process(registry);
 }
 

@@ -83,13 +83,25 @@ struct FreeReader {
 
 } // namespace
 
-void append_command(std::string& out, std::initializer_list<std::string_view> arguments) {
+namespace {
+
+void append_words(std::string& out, const auto& arguments) {
     append_number(out, '*', arguments.size());
     for (const std::string_view argument : arguments) {
         append_number(out, '$', argument.size());
         out += argument;
         out += "\r\n";
     }
+}
+
+} // namespace
+
+void append_command(std::string& out, std::initializer_list<std::string_view> arguments) {
+    append_words(out, arguments);
+}
+
+void append_command(std::string& out, std::span<const std::string> arguments) {
+    append_words(out, arguments);
 }
 
 struct ReplyReader::Impl {

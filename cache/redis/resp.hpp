@@ -6,6 +6,7 @@
 #include <expected>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,7 @@ namespace tollgate::redis {
 
 // Appends `*N\r\n$len\r\n…` for one command.
 void append_command(std::string& out, std::initializer_list<std::string_view> arguments);
+void append_command(std::string& out, std::span<const std::string> arguments);
 
 struct Reply {
     enum class Kind : std::uint8_t { nil, string, status, error, integer, array };

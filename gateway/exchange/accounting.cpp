@@ -303,6 +303,36 @@ void settle(Exchange& ex) {
     if (ex.account.admitted_us != 0) close_in_ledger(ex, moment.wall);
 }
 
+std::int64_t list_price(const Exchange& ex, const api::Usage& usage) {
+    if (ex.account.price == nullptr || !usage.reported()) return -1;
+    return policy::cost(consumption(ex, usage), *ex.account.price).total;
+}
+
+void record_served(Exchange& ex, std::int64_t saved, std::string_view provider) {
+    if (!is_charged(ex)) return;
+    ex.account.cost = 0;
+    if (saved > 0) ex.record.saved_nano = static_cast<std::uint64_t>(saved);
+    const WallTime wall = WallClock::now();
+    ledger::Served record;
+    record.request_id = ex.id.view();
+    record.duration_us = micros(Clock::now() - ex.started);
+    record.started_us = micros(wall) - record.duration_us;
+    record.org = ex.principal->org;
+    record.team = ex.principal->team;
+    record.key = ex.principal->key_id;
+    record.operation = ex.record.operation;
+    record.cache = to_string(ex.record.cache);
+    record.provider = provider;
+    record.config_hash = ex.snapshot->config.hash;
+    record.model = ex.record.model;
+    record.client_request_id = ex.record.client_request_id;
+    record.http_status = 200;
+    record.stream = ex.record.stream;
+    if (saved >= 0) record.saved_nano = saved;
+    // It cost nothing: a ledger without room is no reason to withhold it, and says itself that it has none.
+    (void)ex.worker.shared.ledger->append(record);
+}
+
 void note_progress(Exchange& ex) {
     const TimePoint at = ex.client.now();
     if (ex.account.admitted_us == 0 || at < ex.account.next_progress) return;

@@ -1,6 +1,7 @@
 // What a request may use and what it used: limits, budgets and the ledger around one exchange (design §9).
 #pragma once
 
+#include "gateway/api/usage.hpp"
 #include "gateway/base/error.hpp"
 #include "policy/headers.hpp"
 #include "policy/price/price.hpp"
@@ -9,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 namespace tollgate::exchange {
 
@@ -38,5 +40,11 @@ struct Account {
 void note_progress(Exchange& ex);
 // Gives back what was not used and writes the ledger's SETTLE, from what metering has settled. Later calls do nothing.
 void settle(Exchange& ex);
+
+// What such a usage costs by the price of `ex`, nano-USD; below zero: it has none, or the usage is not known.
+[[nodiscard]] std::int64_t list_price(const Exchange& ex, const api::Usage& usage);
+// An answer that cost nothing: its row in the ledger and the money it saved, before its last octets leave. `saved` as
+// above; `provider` answered the question when it was asked.
+void record_served(Exchange& ex, std::int64_t saved, std::string_view provider);
 
 } // namespace tollgate::exchange

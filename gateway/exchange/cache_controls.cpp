@@ -43,6 +43,25 @@ void add_space(CacheControl& control, std::string_view name) {
     control.space += name;
 }
 
+constexpr std::size_t kMostTags = 16;
+constexpr std::size_t kLongestTag = 64;
+
+// Names that are too long, or one too many, are no tags: who sends them will notice by the first purge.
+void add_tags(CacheControl& control, std::string_view list) {
+    auto count = static_cast<std::size_t>(std::ranges::count(control.tags, '\n'));
+    while (!list.empty()) {
+        const std::size_t comma = list.find(',');
+        const auto tag = trim(list.substr(0, comma));
+        if (!tag.empty() && tag.size() <= kLongestTag && count < kMostTags) {
+            control.tags += tag;
+            control.tags += '\n';
+            ++count;
+        }
+        if (comma == std::string_view::npos) break;
+        list.remove_prefix(comma + 1);
+    }
+}
+
 void own_word(CacheControl& control, std::string_view value) {
     if (iequals(value, "off")) control.no_store = true;
     if (iequals(value, "read")) control.keep_nothing = true;
@@ -70,6 +89,7 @@ constexpr std::array kFields = {
     Known{"x-tollgate-cache", own_word},
     Known{"x-tollgate-cache-ttl", kTtl},
     Known{"x-tollgate-cache-namespace", kSpace},
+    Known{"x-tollgate-cache-tags", add_tags},
     Known{"cf-aig-skip-cache", kOffIfYes},
     Known{"cf-aig-cache-ttl", kTtl},
     Known{"cf-aig-cache-key", kSpace},

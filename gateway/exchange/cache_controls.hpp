@@ -23,6 +23,7 @@ struct CacheControl {
     std::optional<std::uint64_t> max_stale; // the largest number if the directive had no argument
     std::optional<std::uint64_t> stale_while_revalidate, stale_if_error;
     std::optional<std::uint64_t> ttl; // neither served nor kept for longer
+    std::string tags;                 // to purge the answer by, one a line
     std::string space;                // a part of the caller's own scope; empty: all of it
 };
 

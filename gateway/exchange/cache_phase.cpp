@@ -1,7 +1,9 @@
 #include "gateway/exchange/cache_phase.hpp"
 
-#include "cache/key.hpp"
+#include "cache/purge_exchange.hpp"
 #include "gateway/base/text.hpp"
+#include "gateway/exchange/cache_key.hpp"
+#include "gateway/exchange/embedding_phase.hpp"
 #include "gateway/exchange/reply.hpp"
 
 #include <fmt/format.h>
@@ -48,15 +50,6 @@ StaleRules stale_rules_for(const Exchange& ex) {
             .if_error = nearest(ex, &config::CacheOverride::stale_if_error, global.stale_if_error)};
 }
 
-std::string scope_of(const Exchange& ex) {
-    switch (ex.snapshot->config.cache.scope) {
-    case config::CacheScope::key: return "key:" + ex.principal->key_id;
-    case config::CacheScope::team: return "team:" + ex.principal->team;
-    case config::CacheScope::org: return "org:" + ex.principal->org;
-    }
-    return "key:" + ex.principal->key_id;
-}
-
 void bypass(Exchange& ex, std::string_view reason) {
     ex.cache.bypass = reason;
     ex.record.cache = metrics::CacheResult::bypass;
@@ -66,27 +59,21 @@ void bypass(Exchange& ex, std::string_view reason) {
 }
 
 bool make_key(Exchange& ex, std::string_view space) {
+    const RequestKey request = request_key(ex, space);
+    const std::string context = cache::context_of(request.parts());
+    if (const cache::Key* const seen = ex.worker.raw_keys.find(context, ex.body.memory)) {
+        ex.cache.key = *seen;
+        return true;
+    }
     const auto canonical = cache::canonical_json(ex.body.memory);
     if (!canonical) return false;
-    const std::string scope = scope_of(ex);
-    const std::string identity = fmt::format("{}#{}", ex.model->identity, ex.wildcard ? ex.model_name : std::string());
-    std::string headers;
-    if (const auto beta = ex.head.find("openai-beta")) headers = fmt::format("openai-beta={}\n", *beta);
-    if (!ex.head.query.empty())
-        headers += fmt::format("query={}\n", ex.head.query); // it is forwarded, so it may matter
-    cache::KeyParts parts;
-    parts.scope = scope;
-    parts.space = space;
-    parts.generation = "0";
-    parts.endpoint = ex.route->upstream;
-    parts.identity = identity;
-    parts.headers = headers;
-    ex.worker.cache_mac.reset();
-    ex.cache.key = cache::make_key(ex.worker.cache_mac, parts, *canonical);
+    ex.cache.key = cache::make_key(ex.worker.cache_mac, request.parts(), *canonical);
+    ex.worker.raw_keys.remember(context, ex.body.memory, ex.cache.key);
     return true;
 }
 
 Task<cache::EntryPtr> ask_redis(Exchange& ex, WallTime now) {
+    if (!co_await knows_purges(ex)) co_return nullptr;
     const TimePoint asked = Clock::now();
     auto found = co_await ex.worker.responses.get(ex.cache.key, now);
     if (ex.worker.redis) {
@@ -99,6 +86,8 @@ Task<cache::EntryPtr> ask_redis(Exchange& ex, WallTime now) {
 void plan(Exchange& ex, const CacheControl& control) {
     ex.cache.ttl = ttl_for(ex, control);
     ex.cache.stale = stale_rules_for(ex).longest();
+    ex.cache.purge_clock = ex.worker.shared.purges.clock();
+    ex.cache.tags = control.tags;
     ex.cache.store = !control.keep_nothing && ex.cache.ttl > std::chrono::milliseconds(0);
     ex.record.cache = metrics::CacheResult::miss;
     ex.cache_status = control.no_cache ? "tollgate; fwd=request" : "tollgate; fwd=miss";
@@ -129,9 +118,13 @@ Task<cache::EntryPtr> find(Exchange& ex, CacheControl control) {
     const TimePoint asked = Clock::now();
     cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
     ex.worker.metrics.shard().observe(ex.worker.memory_lookup, Clock::now() - asked);
+    if (entry && is_purged(ex, ex.cache.key, *entry)) {
+        ex.worker.responses.drop_memory(ex.cache.key);
+        entry.reset();
+    }
     const bool fresh = entry && entry->expires > now;
     if (!fresh) entry = co_await ask_redis(ex, now);
-    if (!entry) co_return entry;
+    if (!entry || is_purged(ex, ex.cache.key, *entry)) co_return nullptr;
     co_return use(ex, std::move(entry), control, now);
 }
 
@@ -142,6 +135,14 @@ bool is_providers(ErrorType type) {
 
 } // namespace
 
+Task<bool> knows_purges(Exchange& ex) {
+    cache::Purges& purges = ex.worker.shared.purges;
+    // Without a connection there is nothing to be believed: the look-up that follows fails, and is counted.
+    if (!ex.worker.redis || !ex.worker.redis->connected() || purges.caught_up()) co_return true;
+    const bool known = co_await cache::exchange_purges(purges, *ex.worker.redis, ex.worker.responses.prefix());
+    co_return known;
+}
+
 Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
     const CacheControl control = read_cache_controls(ex.head.fields);
     const std::string_view reason = api::bypass_reason(*ex.route, ex.view, rules_for(ex));
@@ -149,9 +150,14 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
         bypass(ex, !reason.empty() ? reason : control.no_store ? "no_store" : "request_error");
     } else {
         plan(ex, control);
+        if (ex.route->operation == api::Operation::embeddings) {
+            auto items = co_await look_up_items(ex, control);
+            if (!items || *items || ex.items) co_return items;
+        }
         if (!control.no_cache) {
             auto entry = co_await find(ex, control);
             if (entry) co_return entry;
+            ex.cache.purge_clock = ex.worker.shared.purges.clock(); // more may have been learnt meanwhile
         }
     }
     if (control.only_if_cached) {
@@ -172,6 +178,7 @@ Task<void> send_hit(Exchange& ex, cache::EntryPtr entry) {
         const auto ttl = std::chrono::floor<seconds>(entry->expires - now);
         ex.cache_status = fmt::format("tollgate; hit; ttl={}; detail={}", ttl.count(), ex.cache.detail);
     }
+    if (!ex.metering.ended) record_served(ex, entry->cost_nano, entry->upstream); // a call that failed has its own row
     std::string extra = fmt::format("age: {}\r\n", age.count());
     http::append_field(extra, "x-tollgate-model", ex.model_name);
     co_await send_complete(ex, 200, entry->content_type, entry->body, extra);
@@ -201,8 +208,12 @@ void store_answer(Exchange& ex, std::string_view content_type, std::string_view 
     entry->created = WallClock::now();
     entry->expires = entry->created + ex.cache.ttl;
     entry->stale = ex.cache.stale;
+    entry->cost_nano = list_price(ex, answer->usage);
     entry->model = ex.model->name;
     entry->upstream = ex.record.attempts[ex.record.attempt_count - 1].upstream;
+    entry->tags = ex.cache.tags;
+    entry->purge_clock = ex.cache.purge_clock;
+    if (is_purged(ex, ex.cache.key, *entry)) return; // while it was being made (scenario 73)
     ex.worker.responses.put(ex.cache.key, std::move(entry), WallClock::now());
     ex.cache.stored = true;
     ex.cache_status += "; stored";

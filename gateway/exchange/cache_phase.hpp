@@ -12,6 +12,9 @@ namespace tollgate::exchange {
 // Error: 504 if the client said only-if-cached and nothing fits.
 Task<Result<cache::EntryPtr>> look_up(Exchange& ex);
 
+// What was purged before this process came has to be known before Redis is believed; false: it is not yet.
+Task<bool> knows_purges(Exchange& ex);
+
 // Answers with an entry: Cache-Status, Age, the stored octets.
 Task<void> send_hit(Exchange& ex, cache::EntryPtr entry);
 

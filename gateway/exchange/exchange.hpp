@@ -6,6 +6,7 @@
 #include "gateway/base/error.hpp"
 #include "gateway/exchange/accounting.hpp"
 #include "gateway/exchange/cache_controls.hpp"
+#include "gateway/exchange/embedding_phase.hpp"
 #include "gateway/exchange/metering.hpp"
 #include "gateway/exchange/peer.hpp"
 #include "gateway/exchange/worker_state.hpp"
@@ -55,6 +56,8 @@ struct CachePlan {
     cache::Key key{};
     std::chrono::milliseconds ttl{};
     std::chrono::milliseconds stale{}; // kept so much longer
+    std::uint64_t purge_clock = 0;     // what is purged later covers the answer
+    std::string tags;                  // as in cache::Entry
     cache::EntryPtr for_error;         // served if no provider answers
     std::string_view detail = "exact"; // how a hit was found, in static storage
     bool renew = false;                // the hit is stale and is to be renewed in the background
@@ -96,8 +99,9 @@ struct Exchange {
     const upstream::Provider* group_provider = nullptr;
     Account account;
     CachePlan cache;
-    bool background = false;  // nobody waits: it renews an entry that was served stale
-    std::string cache_status; // value of the Cache-Status field, empty: none
+    std::unique_ptr<ItemPlan> items; // of embeddings whose inputs are cached one by one
+    bool background = false;         // nobody waits: it renews an entry that was served stale
+    std::string cache_status;        // value of the Cache-Status field, empty: none
 
     // State of the answer.
     Metering metering;

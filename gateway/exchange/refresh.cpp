@@ -63,6 +63,8 @@ void copy_question(const Exchange& from, Exchange& to) {
     to.cache.key = from.cache.key;
     to.cache.ttl = from.cache.ttl;
     to.cache.stale = from.cache.stale;
+    to.cache.purge_clock = from.worker.shared.purges.clock();
+    to.cache.tags = from.cache.tags;
     to.record.route = from.record.route;
     to.record.operation = from.record.operation;
     to.record.key_id = to.principal->key_id;

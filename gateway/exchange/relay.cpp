@@ -123,6 +123,18 @@ Task<Result<void>> relay_transformed(Plan& plan, const upstream::Candidate* cand
     co_return sent;
 }
 
+// Embeddings, with those that were known already.
+Task<Result<void>> relay_items(Plan& plan) {
+    Exchange& ex = plan.ex;
+    auto body = co_await collect(ex, plan.attempt, kTransformCap, plan.total_deadline);
+    if (!body) co_return fail(body.error());
+    read_usage(ex, *body); // before anything that may fail
+    auto whole = finish_items(ex, std::move(*body));
+    if (!whole) co_return fail(bad_answer(plan.provider.name, "embeddings that are not those of the inputs"));
+    auto sent = co_await send_whole(plan, std::move(*whole));
+    co_return sent;
+}
+
 // Collects an answer that may be kept, so that its head can say so; one that outgrows the cap is relayed instead.
 Task<Result<void>> relay_storable(Plan& plan) {
     Exchange& ex = plan.ex;
@@ -284,6 +296,10 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
     }
     if (changes_ownership(ex) || (via_chat && is_json(type))) {
         auto result = co_await relay_transformed(plan, candidate);
+        co_return result;
+    }
+    if (ex.items && head.status == 200 && is_json(type)) {
+        auto result = co_await relay_items(plan);
         co_return result;
     }
     if (ex.cache.store && head.status == 200 && is_json(type)) {

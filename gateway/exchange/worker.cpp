@@ -1,5 +1,6 @@
 #include "gateway/exchange/worker.hpp"
 
+#include "cache/purge_exchange.hpp"
 #include "gateway/base/log.hpp"
 #include "gateway/exchange/request_body.hpp"
 #include "gateway/exchange/session.hpp"
@@ -230,6 +231,14 @@ void Worker::renew_pressure(TimePoint now, Duration late) {
     if (now - pressed_since_ >= kSilentFirst) state.deadlines.expire_clock(kKeepAlive);
 }
 
+// One worker of them all at a time; the others' ticks find it claimed.
+void Worker::exchange_purges(TimePoint now) {
+    redis::Client* const client = state_->redis.get();
+    cache::Purges& purges = state_->shared.purges;
+    if (client == nullptr || !client->connected() || !purges.claim_exchange(now)) return;
+    asio::co_spawn(io_, cache::exchange_purges(purges, *client, state_->responses.prefix()), asio::detached);
+}
+
 Task<void> Worker::tick() {
     boost::system::error_code ignored;
     TimePoint due = Clock::now();
@@ -248,6 +257,7 @@ Task<void> Worker::tick() {
         const unsigned connections = state_->shared.connections.load(std::memory_order_relaxed);
         if (connections > state_->shared.descriptors.crowded) state_->pool.close_all();
         state_->publish_connections();
+        exchange_purges(now);
         counters_.publish(state_->metrics.shard(), state_->responses.stats(),
                           state_->redis ? &state_->redis->stats() : nullptr);
         if (now >= end_at_ || (end_at_ != kNever && drained())) end_everything();

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "cache/memory_cache.hpp"
+#include "cache/purges.hpp"
+#include "cache/raw_keys.hpp"
 #include "cache/redis/client.hpp"
 #include "cache/refreshes.hpp"
 #include "cache/store.hpp"
@@ -71,6 +73,7 @@ struct Shared {
     policy::ledger::Ledger* ledger = nullptr; // set before anything is served
     cache::MemoryCache cache;
     cache::Refreshes refreshes;
+    cache::Purges purges;
     net::Resolver resolver;
     net::Sources sources; // of the connections on the api listener
     policy::FailedKeys failed_keys;
@@ -113,6 +116,7 @@ struct WorkerState {
     api::RequestReader request_reader;
     api::AnswerReader answer_reader;
     crypto::Hmac cache_mac;
+    cache::RawKeys raw_keys{4 << 20};
     RequestIds request_ids;
     std::minstd_rand random;
     metrics::RequestMetrics metrics;

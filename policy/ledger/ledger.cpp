@@ -213,6 +213,10 @@ Result<void> Ledger::append(const Settle& record) {
     return impl_->append(Purpose::settle, record.request_id, record);
 }
 
+Result<void> Ledger::append(const Served& record) {
+    return impl_->append(Purpose::other, record.request_id, record);
+}
+
 Result<void> Ledger::append(const Adjust& record) {
     return impl_->append(Purpose::other, record.id, record);
 }

@@ -64,6 +64,8 @@ class Ledger {
     // same request, at any time, is ignored by the table.
     [[nodiscard]] Result<void> append(const Settle& record);
     [[nodiscard]] Result<void> append(const Adjust& record);
+    // Before the octets that end the answer. 503 if there is no place: the answer costs nothing and may go out.
+    [[nodiscard]] Result<void> append(const Served& record);
 
     // Everything appended before is durable and in the table when it returns; the error says what kept it from that.
     [[nodiscard]] std::expected<void, std::string> flush();

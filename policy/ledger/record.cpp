@@ -13,7 +13,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "integers are copied as they lie in memory");
 
 constexpr std::uint8_t kSchemaVersion = 1;
-enum class Kind : std::uint8_t { admit = 1, progress = 2, settle = 3, adjust = 4 };
+enum class Kind : std::uint8_t { admit = 1, progress = 2, settle = 3, adjust = 4, served = 5 };
 
 constexpr std::size_t kCheck = 4; // octets of the CRC, which is not part of what it covers
 constexpr std::size_t kText = 1;
@@ -201,6 +201,18 @@ void fields(Io& io, R& r) {
     io.name(r.actor);
 }
 
+template <class Io, class R>
+    requires std::is_same_v<std::remove_const_t<R>, Served>
+void fields(Io& io, R& r) {
+    io.word(r.request_id);
+    for (auto* value : {&r.started_us, &r.duration_us}) io.integer(*value);
+    for (auto* text : {&r.org, &r.team, &r.key, &r.operation, &r.cache, &r.provider, &r.config_hash}) io.word(*text);
+    for (auto* text : {&r.model, &r.client_request_id}) io.name(*text);
+    io.integer(r.http_status);
+    io.flag(r.stream);
+    io.numbers(std::array{&r.saved_nano});
+}
+
 template <class R>
 std::string_view encode_as(Kind kind, std::string_view id, const R& record, FrameBuffer& buffer) noexcept {
     if (id.empty() || id.size() > kMaxWord) return {};
@@ -256,6 +268,9 @@ std::string_view encode(const Settle& record, FrameBuffer& buffer) noexcept {
 std::string_view encode(const Adjust& record, FrameBuffer& buffer) noexcept {
     return encode_as(Kind::adjust, record.id, record, buffer);
 }
+std::string_view encode(const Served& record, FrameBuffer& buffer) noexcept {
+    return encode_as(Kind::served, record.request_id, record, buffer);
+}
 
 FrameView first_frame(std::string_view octets) noexcept {
     constexpr FrameView bad;
@@ -269,7 +284,7 @@ FrameView first_frame(std::string_view octets) noexcept {
     if (octets.size() - kFrameHead < size) return bad;
     const std::string_view payload = octets.substr(kFrameHead, size);
     const auto kind = static_cast<std::uint8_t>(payload[1]);
-    if (static_cast<std::uint8_t>(payload[0]) != kSchemaVersion || kind < 1 || kind > 4) return bad;
+    if (static_cast<std::uint8_t>(payload[0]) != kSchemaVersion || kind < 1 || kind > 5) return bad;
     if (crc32c(octets.substr(kCheck, kFrameHead - kCheck + size)) != check) return bad;
     return {.state = FrameState::valid, .octets = octets.substr(0, kFrameHead + size)};
 }
@@ -283,6 +298,7 @@ std::optional<Record> decode(std::string_view frame) noexcept {
     case Kind::progress: return decode_as<Progress>(body);
     case Kind::settle: return decode_as<Settle>(body);
     case Kind::adjust: return decode_as<Adjust>(body);
+    case Kind::served: return decode_as<Served>(body);
     }
     return std::nullopt;
 }

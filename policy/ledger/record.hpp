@@ -113,7 +113,19 @@ struct Adjust {
     std::string_view reason, actor;  // names
 };
 
-using Record = std::variant<Admit, Progress, Settle, Adjust>;
+// Answered with what was known already: nobody was asked and nothing spent, so there was nothing to admit.
+struct Served {
+    std::string_view request_id; // word; 1…63 octets
+    std::int64_t started_us = 0; // wall time; its day is the operation's
+    std::int64_t duration_us = 0;
+    std::string_view org, team, key, operation, cache, provider, config_hash; // words
+    std::string_view model, client_request_id;                                // names
+    std::uint16_t http_status = 0;
+    bool stream = false;
+    Number saved_nano; // USD / 10^9 that asking again would have cost; absent: not priced
+};
+
+using Record = std::variant<Admit, Progress, Settle, Adjust, Served>;
 
 inline constexpr std::size_t kFrameHead = 8;
 // Bounds of the largest frames; encode() never exceeds them.
@@ -127,6 +139,7 @@ using FrameBuffer = std::array<char, kMaxFrame>;
 [[nodiscard]] std::string_view encode(const Progress& record, FrameBuffer& buffer) noexcept;
 [[nodiscard]] std::string_view encode(const Settle& record, FrameBuffer& buffer) noexcept;
 [[nodiscard]] std::string_view encode(const Adjust& record, FrameBuffer& buffer) noexcept;
+[[nodiscard]] std::string_view encode(const Served& record, FrameBuffer& buffer) noexcept;
 
 enum class FrameState : std::uint8_t {
     valid,

@@ -24,7 +24,7 @@ class Stories {
     void add(std::string_view frame) {
         ++records_;
         const std::optional<Record> record = decode(frame);
-        if (!record || std::holds_alternative<Adjust>(*record)) return;
+        if (!record || std::holds_alternative<Adjust>(*record) || std::holds_alternative<Served>(*record)) return;
         Story& story = stories_[id_of(*record)];
         if (std::holds_alternative<Admit>(*record)) {
             if (story.admit.empty()) story.order = records_;

@@ -20,6 +20,36 @@ R record_of(std::string_view frame) {
     return found == nullptr ? R() : *found;
 }
 
+// A row like any other, of an operation that used nothing.
+Operation operation_of(const Served& served) {
+    Operation operation;
+    Admit& admit = operation.admit;
+    admit.request_id = served.request_id;
+    admit.at_us = served.started_us;
+    admit.org = served.org;
+    admit.team = served.team;
+    admit.key = served.key;
+    admit.operation = served.operation;
+    admit.provider = served.provider;
+    admit.model = served.model;
+    Settle& settle = operation.settle;
+    settle.request_id = served.request_id;
+    settle.admitted_us = served.started_us;
+    settle.at_us = served.started_us + served.duration_us;
+    settle.outcome = "success";
+    settle.cache = served.cache;
+    settle.config_hash = served.config_hash;
+    settle.provider = served.provider;
+    settle.http_status = served.http_status;
+    settle.stream = served.stream;
+    settle.tokens.in = settle.tokens.out = 0;
+    settle.cost.total = 0;
+    settle.saved_nano = served.saved_nano;
+    settle.duration_us = served.duration_us;
+    settle.client_request_id = served.client_request_id;
+    return operation;
+}
+
 Operation operation_of(std::string_view admit, std::string_view settle) {
     Operation operation;
     operation.settle = record_of<Settle>(settle);
@@ -84,7 +114,11 @@ void TableWriter::take(std::string_view frame, bool in_table) {
         if (found == open_.end() || progress->at_us < found->second.progress_us) return;
         found->second.progress = frame;
         found->second.progress_us = progress->at_us;
-    } else if (!in_table) {
+    } else if (in_table) {
+        return;
+    } else if (std::holds_alternative<Served>(*record)) {
+        done_.push_back({.admit = {}, .settle = std::string(frame)});
+    } else {
         adjusts_.emplace_back(frame);
     }
 }
@@ -115,6 +149,11 @@ std::expected<void, std::string> TableWriter::write() {
         std::vector<Operation> owned;
         std::vector<Operation> orphans;
         for (const Done& done : done_) {
+            const std::optional<Record> record = decode(done.settle);
+            if (const auto* const served = record ? std::get_if<Served>(&*record) : nullptr) {
+                owned.push_back(operation_of(*served));
+                continue;
+            }
             (done.admit.empty() ? orphans : owned).push_back(operation_of(done.admit, done.settle));
         }
         std::vector<Adjust> adjusts;

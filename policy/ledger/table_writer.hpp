@@ -45,8 +45,8 @@ class TableWriter {
         std::int64_t progress_us = 0;
     };
     struct Done {
-        std::string admit; // frame; empty: nobody has it
-        std::string settle;
+        std::string admit;  // frame; empty: nobody has it, or none was needed
+        std::string settle; // frame, of a SERVED too
     };
 
     [[nodiscard]] std::expected<void, std::string> read();

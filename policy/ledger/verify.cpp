@@ -139,15 +139,22 @@ class Verifier {
         } else if (const auto* const settle = std::get_if<Settle>(&record)) {
             ++result_.settles;
             open.erase(std::string(settle->request_id));
-            if (!consumed) {
-                ++result_.pending;
-                return;
-            }
-            promises_.push_back({.request_id = std::string(settle->request_id),
-                                 .day = day_of(settle->admitted_us),
-                                 .file = segment.file(),
-                                 .offset = offset});
+            promise(settle->request_id, settle->admitted_us, segment, offset, consumed);
+        } else if (const auto* const served = std::get_if<Served>(&record)) {
+            ++result_.served;
+            promise(served->request_id, served->started_us, segment, offset, consumed);
         }
+    }
+
+    // What is consumed has its row.
+    void promise(std::string_view id, std::int64_t started_us, const Segment& segment, std::size_t offset,
+                 bool consumed) {
+        if (!consumed) {
+            ++result_.pending;
+            return;
+        }
+        promises_.push_back(
+            {.request_id = std::string(id), .day = day_of(started_us), .file = segment.file(), .offset = offset});
     }
 
     void table(Day day) {

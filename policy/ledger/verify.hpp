@@ -16,9 +16,9 @@ struct Fault {
 
 struct Verification {
     std::size_t segments = 0;
-    std::size_t admits = 0, progresses = 0, settles = 0, adjusts = 0; // records in the segments
-    std::size_t open = 0;                                             // admitted, not settled
-    std::size_t pending = 0;                                          // settled, not yet in the table
+    std::size_t admits = 0, progresses = 0, settles = 0, adjusts = 0, served = 0; // records in the segments
+    std::size_t open = 0;                                                         // admitted, not settled
+    std::size_t pending = 0;                                                      // settled, not yet in the table
     std::size_t days = 0;
     std::int64_t operations = 0, attempts = 0, adjustments = 0; // rows in the table
     std::int64_t cost_nano = 0;                                 // of everything

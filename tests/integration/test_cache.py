@@ -1,7 +1,9 @@
 """The response cache, memory tier: what is a hit, what is kept, whose it is (design §10, limits-cache §3, §6)."""
 
+import base64
 import concurrent.futures
 import json
+import struct
 import time
 import unittest
 
@@ -76,6 +78,52 @@ class MemoryHit(CacheCase):
             with self.subTest(path):
                 self.mock.reset()
                 self.assert_twice(["stored", "hit"], 1, body, path=path)
+
+    def test_embeddings_are_known_input_by_input(self):
+        model = "text-embedding-3-small"
+
+        def embed(inputs, **fields):
+            return self.ask(body={"model": model, "input": inputs, **fields}, path=EMBEDDINGS)
+
+        a, b, c, d = (f"{self.prompt} {letter}" for letter in "abcd")
+        first = embed([a, b])
+        self.assertEqual(self.status_of(first), "stored")
+        partial = embed([c, b, a, d])
+        self.assertEqual(partial.header("cache-status"), "tollgate; fwd=partial; detail=inputs_2_of_4; stored")
+        self.assertEqual(json.loads(self.mock.requests(last=1)[0]["body"])["input"], [c, d])
+        self.assert_calls(2)
+        vectors = [item["embedding"] for item in partial.json()["data"]]
+        self.assertEqual([item["index"] for item in partial.json()["data"]], [0, 1, 2, 3])
+        self.assertEqual([vectors[2], vectors[1]], [item["embedding"] for item in first.json()["data"]])
+        again = embed([d, a])
+        self.assertEqual(self.status_of(again), "hit")
+        self.assertEqual([item["embedding"] for item in again.json()["data"]], [vectors[3], vectors[2]])
+        one = embed(a)
+        self.assertEqual(self.status_of(one), "hit")
+        self.assertGreater(one.json()["usage"]["prompt_tokens"], 0)
+        self.assertEqual(one.json()["model"], first.json()["model"])
+        self.assertEqual(self.status_of(embed(a, dimensions=8)), "stored")
+        self.assert_calls(3)
+
+    def test_embeddings_in_both_forms_are_one_entry(self):
+        model = "text-embedding-3-small"
+
+        def embed(form):
+            body = {"model": model, "input": [self.prompt], "encoding_format": form}
+            response = self.ask(body=body, path=EMBEDDINGS)
+            return self.status_of(response), response.json()["data"][0]["embedding"]
+
+        def floats(text):
+            octets = base64.b64decode(text, validate=True)
+            return list(struct.unpack(f"<{len(octets) // 4}f", octets))
+
+        stored, numbers = embed("float")
+        hit, text = embed("base64")
+        self.assertEqual((stored, hit), ("stored", "hit"))
+        expected = list(struct.unpack(f"<{len(numbers)}f", struct.pack(f"<{len(numbers)}f", *numbers)))
+        self.assertEqual(floats(text), expected)
+        self.assertEqual(embed("float")[0], "hit")
+        self.assert_calls(1)
 
     def test_tool_calls_are_data_and_hit(self):
         tools = [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}]

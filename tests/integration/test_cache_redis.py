@@ -30,10 +30,10 @@ class RedisCase(Case):
             self.await_connected(gateway, redis)
             yield gateway
 
-    def await_connected(self, gateway, redis):
+    def await_connected(self, gateway, redis, **options):
         def has_stored():
             # One probe at a time: the entry of an earlier one must not arrive after the final FLUSHALL.
-            self.ask(body=chat(f"probe {time.monotonic_ns()}"), gateway=gateway)
+            self.ask(body=chat(f"probe {time.monotonic_ns()}"), gateway=gateway, **options)
             patience = time.monotonic() + 0.5
             while redis.command("DBSIZE") == 0 and time.monotonic() < patience:
                 pass
@@ -272,6 +272,49 @@ class Liar:
                     connection.sendall(b"+OK\r\n")
                 else:
                     connection.sendall(self.reply)
+
+
+class Tenants(RedisCase):
+    def test_fifty_tenants_and_shuffled_values_never_cross(self):  # scenario 63
+        redis = self.enterContext(Redis())
+        config = self.config_for(redis.url)
+        names = [f"team{i}" for i in range(50)]
+        config["teams"] = {name: {} for name in names}
+        config["keys"] = [{"id": f"k_{name}", "team": name, "secret": f"sk-{name}-canary-0123456789"} for name in names]
+        prompts = [f"{self.prompt} {i}" for i in range(3)]
+
+        def ask(gateway, name, prompt):
+            # Every answer of mock-unique has another id: whose it is can be told.
+            response = self.post(chat(prompt, "mock-unique"), key=f"sk-{name}-canary-0123456789", gateway=gateway)
+            self.assertEqual(response.status, 200, response.body)
+            return response
+
+        with self.started(config) as gateway:
+            self.await_connected(gateway, redis, key="sk-team0-canary-0123456789")
+            own = {(name, prompt): ask(gateway, name, prompt).body for name in names for prompt in prompts}
+            self.assertEqual(len(set(own.values())), len(own))
+            eventually(lambda: len(redis.command("KEYS", PREFIX + "*")) == len(own), "every entry in Redis")
+        keys = sorted(redis.command("KEYS", PREFIX + "*"))
+        values = [redis.command("GET", key) for key in keys]
+        self.mock.reset()
+        with self.started(config) as gateway:  # an empty memory
+            self.await_connected(gateway, redis, key="sk-team0-canary-0123456789")
+            for key, value in zip(keys, values[1:] + values[:1], strict=True):  # nobody has its own any more
+                redis.command("SET", key, value.encode("latin-1") if isinstance(value, str) else value)
+            self.mock.reset()
+            others = {}
+            for (name, prompt), body in own.items():
+                answer = ask(gateway, name, prompt)
+                self.assertNotIn("hit", answer.header("cache-status"))
+                self.assertNotIn(answer.body, own.values())
+                others[name, prompt] = answer.body
+            self.assert_calls(len(own))
+            eventually(
+                lambda: gateway.metrics().sum("tollgate_cache_stores_total", tier="redis", result="error") >= len(own),
+                "the alarm",
+            )
+            for (name, prompt), body in others.items():
+                self.assertEqual(ask(gateway, name, prompt).body, body)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ std::string canonical(std::string_view body) {
 }
 
 KeyParts parts() {
-    return {"team:search", "0", "/chat/completions", "openai/gpt-4o-mini", "openai-beta=a\n"};
+    return {"team:search", "a", "/chat/completions", "openai/gpt-4o-mini", "openai-beta=a\n"};
 }
 
 std::string key_of(const KeyParts& tuple, std::string_view body) {
@@ -145,7 +145,7 @@ TEST(MakeKey, Every_part_counts) {
         return key_of(other, "{}");
     };
     for (const auto part :
-         {&KeyParts::scope, &KeyParts::generation, &KeyParts::endpoint, &KeyParts::identity, &KeyParts::headers}) {
+         {&KeyParts::scope, &KeyParts::space, &KeyParts::endpoint, &KeyParts::identity, &KeyParts::headers}) {
         EXPECT_TRUE(keys.insert(changed(part)).second);
     }
     EXPECT_TRUE(keys.insert(key_of(parts(), "{ }")).second);

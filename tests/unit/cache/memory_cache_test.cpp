@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <malloc.h>
 
+#include <cstdio>
 #include <cstring>
 #include <random>
 #include <string>
@@ -177,6 +178,50 @@ TEST(MemoryCache, A_hot_set_survives_one_long_scan) {
     EXPECT_GE(left, 190U);
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define TOLLGATE_TEST_OTHER_ALLOCATOR
+#endif
+#endif
+TEST(MemoryCache, A_million_keys_asked_for_once_leave_a_thousand_hot_ones) { // scenario 76
+    constexpr std::uint64_t kCapacity = 16 << 20;                            // room for about 12,000 entries
+    constexpr std::uint64_t kOnce = 1'000'000;
+    constexpr std::uint64_t kHot = 1'000;
+    MemoryCache cache(kCapacity);
+    std::uint64_t hits = 0;
+    std::uint64_t most = 0;
+    const std::size_t before = mallinfo2().uordblks;
+    for (std::uint64_t i = 0; i < kOnce; ++i) {
+        cache.put(key(1'000'000 + i), entry(1'000), kNow);
+        const Key hot = key(i % kHot);
+        if (cache.get(hot, kNow) != nullptr)
+            ++hits;
+        else
+            cache.put(hot, entry(1'000), kNow);
+        if (i % 50'000 == 0) most = std::max<std::uint64_t>(most, mallinfo2().uordblks - before);
+    }
+    std::printf("hot hit ratio %.2f %%, at most %.1f MiB of %.1f MiB\n", 100.0 * static_cast<double>(hits) / kOnce,
+                static_cast<double>(most) / 1048576.0, static_cast<double>(kCapacity) / 1048576.0);
+    EXPECT_GE(hits, kOnce / 100 * 95);
+#ifndef TOLLGATE_TEST_OTHER_ALLOCATOR
+    EXPECT_LE(most, kCapacity / 10 * 11);
+#endif
+}
+
+TEST(MemoryCache, What_is_purged_is_gone_and_counted) {
+    MemoryCache cache(8 << 20);
+    cache.put(key(1), entry(100), kNow);
+    cache.put(key(2), entry(100), kNow);
+    cache.remove(key(1));
+    cache.remove(key(3));
+    EXPECT_EQ(cache.get(key(1), kNow), nullptr);
+    EXPECT_NE(cache.get(key(2), kNow), nullptr);
+    EXPECT_EQ(cache.stats().evicted_purge, 1U);
+    cache.clear();
+    EXPECT_EQ(cache.stats().evicted_purge, 2U);
+    EXPECT_EQ(cache.stats().bytes, 0U);
+}
+
 TEST(MemoryCache, A_key_that_comes_back_soon_goes_to_the_main_queue) {
     MemoryCache cache(1 << 20); // room for about 750 entries
     std::uint64_t next = 1'000;
@@ -193,11 +238,6 @@ TEST(MemoryCache, A_key_that_comes_back_soon_goes_to_the_main_queue) {
     EXPECT_EQ(cache.get(key(1), kNow), nullptr) << "was new, so it belonged into the small queue";
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define TOLLGATE_TEST_OTHER_ALLOCATOR
-#endif
-#endif
 #ifndef TOLLGATE_TEST_OTHER_ALLOCATOR
 TEST(MemoryCache, Accounts_what_the_allocator_spends) {
     for (const std::size_t size : {10U, 300U, 2'000U, 30'000U}) {

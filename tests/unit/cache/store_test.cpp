@@ -109,6 +109,22 @@ TEST_F(Store, A_stale_entry_counts_as_stale_and_stays_in_redis_as_long) {
     EXPECT_EQ(theirs.stats().stale, 1U);
 }
 
+TEST_F(Store, Many_keys_are_one_question) {
+    put_and_wait(entry("one"));
+    Key other = kKey;
+    other[5] ^= 1;
+    const std::size_t before = server.commands.size();
+    const auto found = run(io, theirs.get_redis({other, kKey, other}, kNow));
+    EXPECT_EQ(server.commands.size(), before + 1);
+    ASSERT_EQ(found.size(), 3U);
+    EXPECT_EQ(found[0], nullptr);
+    ASSERT_NE(found[1], nullptr);
+    EXPECT_EQ(found[1]->body, "one");
+    EXPECT_EQ(theirs.stats().redis_hits, 1U);
+    EXPECT_EQ(theirs.stats().misses, 2U);
+    EXPECT_NE(theirs.get_memory(kKey, kNow), nullptr);
+}
+
 TEST_F(Store, A_redis_hit_goes_into_memory_with_its_own_times) {
     const EntryPtr stored = entry("body", kNow - 600s);
     put_and_wait(stored);

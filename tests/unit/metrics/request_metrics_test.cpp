@@ -242,6 +242,18 @@ TEST_F(RequestMetricsTest, cache_bypass_reason_is_counted_and_a_hit_bills_no_tok
     EXPECT_EQ(value_of(text, R"(tollgate_tokens_total{model="gpt-fast",provider="openai-eu",type="input"})"), "812");
 }
 
+TEST_F(RequestMetricsTest, money_saved_is_counted_by_source_and_model) { // scenario 74
+    RequestRecord record = chat_record();
+    record.attempt_count = 0;
+    record.cache = CacheResult::hit;
+    record.saved_nano = 1'500'000;
+    metrics.record(record);
+    record.cache = CacheResult::stale;
+    record.saved_nano = 500'000;
+    metrics.record(record);
+    EXPECT_EQ(value_of(expose(), R"(tollgate_saved_usd_total{source="cache_exact",model="gpt-fast"})"), "0.002");
+}
+
 TEST_F(RequestMetricsTest, record_of_an_older_vocabulary_is_counted_by_name) {
     auto next = std::make_shared<Vocabulary>();
     next->models = {"other", "new-model", "gpt-fast"};

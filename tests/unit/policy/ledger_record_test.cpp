@@ -76,6 +76,7 @@ TEST(LedgerRecord, round_trip_of_every_kind) {
     expect_same(a_progress("req_1", kNoon + 5, 77));
     expect_same(a_settle("req_1"));
     expect_same(an_adjust("adj_1", -5));
+    expect_same(a_served("req_1", 42));
 }
 
 TEST(LedgerRecord, fields_arrive) {

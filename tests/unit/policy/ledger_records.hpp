@@ -84,6 +84,23 @@ inline Progress a_progress(std::string_view id, std::int64_t at_us, std::int64_t
         .request_id = id, .at_us = at_us, .in_tokens = 800, .out_tokens = out_tokens, .cost_nano = out_tokens * 600};
 }
 
+inline Served a_served(std::string_view id, std::int64_t saved, std::int64_t started_us = kNoon) {
+    Served served;
+    served.request_id = id;
+    served.started_us = started_us;
+    served.duration_us = 120;
+    served.org = "default";
+    served.team = "red";
+    served.key = "k_red1";
+    served.operation = "chat";
+    served.cache = "hit";
+    served.provider = "openai";
+    served.model = "gpt-4o-mini";
+    served.http_status = 200;
+    served.saved_nano = saved;
+    return served;
+}
+
 inline Adjust an_adjust(std::string_view id, std::int64_t nano, std::int64_t at_us = kNoon) {
     return {.id = id,
             .at_us = at_us,

@@ -60,6 +60,31 @@ TEST(Ledger, a_second_settle_is_ignored_also_after_a_restart_s27) {
     EXPECT_EQ((*find_operation(place.path(), "req_1"))->operation.settle.cost.total, 100);
 }
 
+TEST(Ledger, what_the_cache_answered_is_one_row_without_admission_s74) {
+    const TemporaryDirectory place;
+    for (int start = 0; start < 2; ++start) {
+        const auto ledger = opened(place.path());
+        EXPECT_TRUE(ledger->recovered().empty());
+        ASSERT_TRUE(ledger->append(a_served("req_hit", 1'500)).has_value());
+        ASSERT_TRUE(ledger->flush().has_value());
+        EXPECT_EQ(ledger->stats().orphans, 0U);
+        EXPECT_EQ(ledger->stats().log.open, 0U);
+    }
+    const auto all = totals(place.path(), By::cache, 0, INT64_MAX);
+    ASSERT_EQ(all->size(), 1U);
+    EXPECT_EQ(all->front().requests, 1) << "the same id counts once";
+    EXPECT_EQ(all->front().saved_nano, 1'500);
+    EXPECT_EQ(all->front().cost_nano, 0);
+    EXPECT_EQ(all->front().in_tokens, 0);
+    EXPECT_EQ(all->front().unmetered, 0);
+    EXPECT_EQ(all->front().unpriced, 0);
+    const auto found = find_operation(place.path(), "req_hit");
+    ASSERT_TRUE(found.has_value() && found->has_value());
+    EXPECT_EQ((*found)->operation.admit.team, "red");
+    EXPECT_EQ((*found)->operation.settle.cache, "hit");
+    expect_sound(place.path());
+}
+
 TEST(Ledger, a_settle_without_admission_is_kept_and_raises_an_alarm) {
     const TemporaryDirectory place;
     const auto ledger = opened(place.path());

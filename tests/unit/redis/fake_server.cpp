@@ -108,6 +108,11 @@ std::string FakeServer::default_answer(const Arguments& command) {
         const auto found = data.find(command.at(1));
         return found == data.end() ? "$-1\r\n" : bulk(found->second);
     }
+    if (name == "MGET") {
+        std::string out = "*" + std::to_string(command.size() - 1) + "\r\n";
+        for (std::size_t i = 1; i < command.size(); ++i) out += default_answer({"GET", command[i]});
+        return out;
+    }
     return "-ERR unknown command\r\n";
 }
 
