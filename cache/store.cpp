@@ -57,6 +57,10 @@ Task<std::vector<EntryPtr>> ResponseStore::get_redis(std::vector<Key> keys, Wall
             stats_.misses += end - begin;
             continue;
         }
+        if (client_->keys_are_spread()) {
+            for (std::size_t i = begin; i < end; ++i) found[i] = (co_await get(keys[i], now)).entry;
+            continue;
+        }
         std::vector<std::string> words{"MGET"};
         for (std::size_t i = begin; i < end; ++i) words.push_back(redis_key(keys[i]));
         std::string command;

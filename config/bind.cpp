@@ -102,6 +102,10 @@ std::optional<Redis> bind_redis(const Value& root, Sink& sink) {
     Redis out;
     take_text(*section, "prefix", out.prefix);
     take<std::chrono::milliseconds>(*section, "timeout", out.timeout);
+    take_text(*section, "primary", out.primary);
+    const auto* const mode = section->get<std::string>("mode");
+    if (mode != nullptr && *mode == "sentinel") out.mode = RedisMode::sentinel;
+    if (mode != nullptr && *mode == "cluster") out.mode = RedisMode::cluster;
     out.use_cache = section->find("use") == nullptr || std::ranges::count(texts(*section, "use"), "cache") > 0;
     const Secret* const url = section->get<Secret>("url");
     if (url == nullptr) return out;
@@ -114,6 +118,7 @@ std::optional<Redis> bind_redis(const Value& root, Sink& sink) {
     }
     out.host = std::move(parsed->host);
     out.port = parsed->port;
+    for (auto& [name, port] : parsed->others) out.others.push_back({std::move(name), port});
     out.user = std::move(parsed->user);
     out.password = parsed->password;
     out.database = parsed->database;

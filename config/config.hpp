@@ -71,10 +71,20 @@ struct Overload {
     friend bool operator==(const Overload&, const Overload&) = default;
 };
 
-struct Redis {
-    Secret url; // redis://[user:password@]host:port/db; may hold a password
-    std::string host;
+enum class RedisMode : std::uint8_t { single, sentinel, cluster };
+
+struct RedisHost {
+    std::string name;
     std::uint16_t port = 6379;
+};
+
+struct Redis {
+    Secret url; // redis://[user:password@]host:port[,host:port…]/db; may hold a password
+    RedisMode mode = RedisMode::single;
+    std::string host; // of the server, of the first sentinel, or of the first node
+    std::uint16_t port = 6379;
+    std::vector<RedisHost> others;    // further sentinels or nodes
+    std::string primary = "mymaster"; // as the sentinels call it
     std::string user;
     Secret password;
     unsigned database = 0;

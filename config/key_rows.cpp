@@ -86,8 +86,11 @@ constexpr std::array kRows = {
     Row{"store.path", text, "./tollgate-data", "path", "Directory of the embedded state; made if it is missing."},
 
     Row{"redis", section, "", "", "A Redis shared by several instances; needs `secrets.master` and at least one key."},
-    Row{"redis.url", secret, "", "", "redis://[user:password@]host[:port][/database].", true},
-    Row{"redis.mode", choice, "single", "single", "Topology of the Redis.", false, "*"},
+    Row{"redis.url", secret, "", "",
+        "redis://[user:password@]host[:port][/database]; with `mode` several `host:port`, separated by commas.", true},
+    Row{"redis.mode", choice, "single", "single|sentinel|cluster",
+        "What the hosts are: the server, sentinels that know where it is, or nodes of a cluster."},
+    Row{"redis.primary", text, "mymaster", "name", "What the sentinels call the server."},
     Row{"redis.prefix", text, "tg:", "prefix", "Start of every key written to Redis."},
     Row{"redis.timeout", duration, "30ms", "1ms..10s", "Longest wait for a reply before Tollgate goes on without it."},
     Row{"redis.use", list, "[ cache ]", "nonempty", "What is shared through Redis."},

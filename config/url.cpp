@@ -132,10 +132,21 @@ std::expected<RedisUrl, std::string> parse_redis_url(std::string_view text) {
         text.remove_prefix(at + 1);
     }
     const std::size_t slash = std::min(text.find('/'), text.size());
-    std::expected<HostPort, std::string> split = split_authority(text.substr(0, slash));
-    if (!split) return Failure(std::move(split.error()));
-    out.host = std::move(split->host);
-    out.port = split->port.value_or(out.port);
+    std::string_view hosts = text.substr(0, slash);
+    for (bool first = true; first || !hosts.empty(); first = false) {
+        const std::size_t comma = std::min(hosts.find(','), hosts.size());
+        std::expected<HostPort, std::string> split = split_authority(hosts.substr(0, comma));
+        if (!split) return Failure(std::move(split.error()));
+        const std::uint16_t port = split->port.value_or(6379);
+        if (first) {
+            out.host = std::move(split->host);
+            out.port = port;
+        } else {
+            out.others.emplace_back(std::move(split->host), port);
+        }
+        if (comma + 1 == hosts.size()) return Failure("a host is missing after a comma");
+        hosts.remove_prefix(std::min(hosts.size(), comma + 1));
+    }
     const std::string_view database = slash < text.size() ? text.substr(slash + 1) : std::string_view();
     if (database.empty()) return out;
     const std::optional<std::uint64_t> number = parse_decimal(database);

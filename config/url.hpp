@@ -7,6 +7,8 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace tollgate::config {
 
@@ -21,6 +23,7 @@ struct BaseUrl {
 struct RedisUrl {
     std::string host;
     std::uint16_t port = 6379;
+    std::vector<std::pair<std::string, std::uint16_t>> others; // further hosts, separated by commas
     std::string user;
     Secret password;
     unsigned database = 0;

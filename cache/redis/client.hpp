@@ -1,5 +1,6 @@
-// One pipelined Redis connection of one worker: commands of a loop turn leave in one write, replies come in order.
-// Down or slow means "no answer" to the caller, within the timeout, never an exception and never a longer wait.
+// The pipelined Redis connection of one worker, or those to a cluster's primaries: commands of a loop turn leave in one
+// write, replies come in order. Down or slow means "no answer" to the caller, within the timeout, never an exception
+// and never a longer wait.
 #pragma once
 
 #include "cache/redis/resp.hpp"
@@ -40,6 +41,8 @@ class Client {
     void post(std::string encoded);
 
     [[nodiscard]] bool connected() const noexcept;
+    // Of a cluster: one command may not name several keys.
+    [[nodiscard]] bool keys_are_spread() const noexcept;
     [[nodiscard]] const ClientStats& stats() const noexcept;
     // Why the last attempt or connection failed, for logs; empty while all is well. Holds no secret of ours, but may
     // quote up to 200 octets of the server.

@@ -160,10 +160,17 @@ bool Connection::deliver(std::string_view bytes) {
         if (!*reply) return true;
         std::optional<ReplyQueue::Popped> slot = queue_.pop();
         if (!slot) return protocol_error("a reply nobody asked for");
+        const bool demoted = options_.mode == config::RedisMode::sentinel && (*reply)->kind == Reply::Kind::error &&
+                             (*reply)->text.starts_with("READONLY");
         if (slot->in_time) ++((*reply)->kind == Reply::Kind::error ? stats_.errors : stats_.ok);
-        if (!slot->waiter) continue;
-        slot->waiter->result = std::move(**reply);
-        slot->waiter->wake.notify(); // may do anything, stop() included
+        if (slot->waiter) {
+            slot->waiter->result = std::move(**reply);
+            slot->waiter->wake.notify(); // may do anything, stop() included
+        }
+        if (demoted) { // somebody else is the primary now
+            last_error_ = "the server is a replica";
+            return false;
+        }
     }
     return false;
 }

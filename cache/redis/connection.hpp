@@ -40,8 +40,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     // connecting.cpp: false with last_error_ set, or true with an authenticated connection that answers.
     Task<bool> connect();
-    Task<std::vector<Tcp::endpoint>> resolve();
-    Task<bool> open_socket();
+    Task<bool> locate(); // sets target_
+    Task<bool> ask_sentinel();
+    Task<std::vector<Tcp::endpoint>> resolve(const config::RedisHost& host);
+    Task<bool> open_socket(const config::RedisHost& host);
     Task<bool> greet();
     Task<std::optional<Reply>> read_greeting();
     void arm_connect_deadline();
@@ -62,6 +64,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     asio::io_context& io_;
     const config::Redis options_;
+    config::RedisHost target_;
+    std::size_t sentinel_turn_ = 0; // one that does not answer must not be the first again
     Socket socket_;
     Resolver resolver_;
     Timer phase_timer_; // connect deadline or back-off

@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace tollgate::exchange {
 
@@ -15,7 +16,20 @@ struct RequestKey {
     std::string_view endpoint;
     [[nodiscard]] cache::KeyParts parts() const noexcept;
 };
+struct KeySubject {
+    config::CacheScope scope;
+    const policy::Principal& principal;
+    const api::Route& route;
+    const upstream::Model& model;
+    bool wildcard = false;
+    std::string_view model_name, beta{}, query{}; // beta: OpenAI-Beta
+};
+[[nodiscard]] RequestKey request_key(const KeySubject& subject, std::string_view space);
 [[nodiscard]] RequestKey request_key(const Exchange& ex, std::string_view space);
+
+// Of every input of an embeddings request: what all of them share, and it. Empty: there is no canonical form.
+[[nodiscard]] std::vector<cache::Key> item_keys(crypto::Hmac& mac, const RequestKey& request, std::string_view body,
+                                                const api::EmbeddingInputs& inputs);
 
 [[nodiscard]] bool is_purged(const Exchange& ex, const cache::Key& key, const cache::Entry& entry);
 

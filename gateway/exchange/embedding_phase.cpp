@@ -6,27 +6,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 
 namespace tollgate::exchange {
 namespace {
 
 constexpr std::size_t kMostTakenApart = 256; // an answer has to be held whole: some 64 KiB for each at most
-constexpr std::array<std::string_view, 2> kNotShared{"input", "encoding_format"};
-
-// Every input's key: of all that the inputs share, and of it.
-bool make_keys(Exchange& ex, const CacheControl& control, ItemPlan& plan) {
-    RequestKey request = request_key(ex, control.space);
-    request.endpoint = "/embeddings#input";
-    const auto rest = cache::canonical_json(plan.body, kNotShared);
-    if (!rest) return false;
-    for (const std::string_view item : plan.inputs.items) {
-        const auto canonical = cache::canonical_json(fmt::format(R"({{"input":{}}})", item));
-        if (!canonical) return false;
-        plan.keys.push_back(cache::make_key(ex.worker.cache_mac, request.parts(), *rest + '\n' + *canonical));
-    }
-    return true;
-}
 
 bool serves(const Exchange& ex, const cache::Key& key, const cache::EntryPtr& entry, const CacheControl& control,
             WallTime now) {
@@ -125,12 +109,14 @@ void keep(Exchange& ex, const ItemPlan& plan, const api::EmbeddingAnswer& fresh)
 Task<Result<cache::EntryPtr>> look_up_items(Exchange& ex, const CacheControl& control) {
     auto inputs = api::embedding_inputs(ex.body.memory);
     if (!inputs || inputs->items.size() > kMostTakenApart) co_return cache::EntryPtr();
+    if (!ex.held.grow_to(2 * ex.body.memory.size(), ex.snapshot->config.body.held)) co_return cache::EntryPtr();
     auto plan = std::make_unique<ItemPlan>();
     plan->body = ex.body.memory; // the exchange's own goes on being what is asked
     plan->body.reserve(plan->body.size() + api::RequestReader::padding());
     plan->inputs = *api::embedding_inputs(plan->body);
     plan->found.resize(plan->inputs.items.size());
-    if (!make_keys(ex, control, *plan)) co_return cache::EntryPtr();
+    plan->keys = item_keys(ex.worker.cache_mac, request_key(ex, control.space), plan->body, plan->inputs);
+    if (plan->keys.empty()) co_return cache::EntryPtr();
     if (!control.no_cache) co_await find_items(ex, *plan, control);
     for (std::size_t i = 0; i < plan->found.size(); ++i) {
         if (!plan->found[i]) plan->missing.push_back(i);

@@ -1,8 +1,11 @@
 """The response cache, Redis tier: shared by processes, trusted with nothing, missed rather than waited for."""
 
 import contextlib
+import pathlib
 import signal
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -315,6 +318,94 @@ class Tenants(RedisCase):
             )
             for (name, prompt), body in others.items():
                 self.assertEqual(ask(gateway, name, prompt).body, body)
+
+
+class Topologies(RedisCase):
+    def node(self, *options):
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        return self.enterContext(Redis("--dir", folder, *options))
+
+    def cluster(self):
+        """Three primaries that know each other."""
+        ports = [free_port() for _ in range(3)]
+        nodes = [self.node("--cluster-enabled", "yes", "--cluster-port", port) for port in ports]
+        for node, first, last in zip(nodes, (0, 5461, 10923), (5460, 10922, 16383), strict=True):
+            node.command("CLUSTER", "ADDSLOTSRANGE", first, last)
+        for node, port in zip(nodes[1:], ports[1:], strict=True):
+            nodes[0].command("CLUSTER", "MEET", "127.0.0.1", node.port, port)
+
+        def agree():
+            return all(
+                "cluster_state:ok" in node.command("CLUSTER", "INFO") and len(node.command("CLUSTER", "SLOTS")) == 3
+                for node in nodes
+            )
+
+        eventually(agree, "the cluster is complete", timeout=30)
+        return nodes
+
+    def config_of(self, mode, ports):
+        hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
+        config = self.config_for(f"redis://{hosts}/0")
+        config["redis"]["mode"] = mode
+        return config
+
+    def test_cluster_spreads_the_entries_and_purges_reach_all(self):
+        nodes = self.cluster()
+        config = self.config_of("cluster", [free_port(), nodes[1].port])  # one of those named is not there
+        bodies = [chat(f"{self.prompt} {i}") for i in range(30)]
+        with self.started(config) as first, self.started(config) as second:
+
+            def stored(node):
+                return len(node.command("KEYS", PREFIX + "*"))
+
+            def all_stored():
+                for body in bodies:
+                    self.ask(gateway=first, body=body, headers={"cache-control": "no-cache"})
+                return all(stored(node) > 0 for node in nodes) and sum(map(stored, nodes)) == len(bodies)
+
+            eventually(all_stored, "every node has some")
+            eventually(lambda: self.hit(second, body=bodies[0]), "the second process reads the cluster")
+            calls = self.upstream_calls()
+            self.assertTrue(all(self.hit(second, body=body) for body in bodies))
+            self.assertEqual(self.upstream_calls(), calls)
+
+    def test_sentinels_tell_who_the_primary_is_and_who_it_is_then(self):
+        primary, replica = self.node(), self.node()
+        replica.command("REPLICAOF", "127.0.0.1", primary.port)
+        folder = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory()))
+        port = free_port()
+        file = folder / "sentinel.conf"
+        file.write_text(
+            f"port {port}\ndir {folder}\nsentinel monitor main 127.0.0.1 {primary.port} 1\n"
+            "sentinel down-after-milliseconds main 1000\nsentinel failover-timeout main 3000\n"
+        )
+        sentinel = subprocess.Popen(["redis-server", str(file), "--sentinel"], stdout=subprocess.DEVNULL)
+        self.addCleanup(sentinel.wait)
+        self.addCleanup(sentinel.kill)
+        at_sentinel = Redis.__new__(Redis)
+        at_sentinel.port = port
+
+        def knows_replica():
+            try:
+                return len(at_sentinel.command("SENTINEL", "replicas", "main")) == 1
+            except (OSError, RuntimeError):
+                return False
+
+        eventually(knows_replica, "the sentinel has found the replica", timeout=30)
+        config = self.config_of("sentinel", [free_port(), port])
+        config["redis"]["primary"] = "main"
+        with self.started(config) as gateway:
+
+            def stored_at(node):
+                self.ask(body=chat(f"probe {time.monotonic_ns()}"), gateway=gateway)
+                return node.command("DBSIZE") > 0
+
+            eventually(lambda: stored_at(primary), "entries at the primary", timeout=30)
+            eventually(lambda: "state=online" in primary.command("INFO", "replication"), "the replica is online", 30)
+            at_sentinel.command("SENTINEL", "FAILOVER", "main")
+            eventually(lambda: "role:master" in replica.command("INFO", "replication"), "the replica is promoted", 60)
+            replica.command("FLUSHALL")
+            eventually(lambda: stored_at(replica), "entries at the new primary", timeout=60)
 
 
 if __name__ == "__main__":

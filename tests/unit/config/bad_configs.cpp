@@ -152,8 +152,6 @@ std::vector<BadConfig> shape_cases() {
 std::vector<BadConfig> later_cases() {
     const std::string fleet = "\nsecrets: { master: \"${env:MASTER}\" }\nkeys: [ { id: k, secret: abc-def } ]\n";
     return {
-        {"redis_cluster", with("redis: { url: \"redis://h\", mode: cluster }" + fleet), "E0114", 6, 34,
-         "not enforced by this version"},
         {"redis_use_flights", with("redis: { url: \"redis://h\", use: [ cache, flights ] }" + fleet), "E0114", 6, 42,
          "flights"},
         {"redis_use_limits", with("redis: { url: \"redis://h\", use: [ cache, limits ] }" + fleet), "E0114", 6, 42,

@@ -80,7 +80,7 @@ TEST(GoodConfig, every_key_reaches_its_field) {
         "    body_idle: 3s, body_rate: 5, write_stall: 6s, requests: 12, age: 7s, failed_keys: 13 } }\n"
         "overload: { memory: 32MiB, loop_lag: 20ms }\n"
         "store: { path: /var/x }\n"
-        "redis: { url: \"redis://u:pw@r:1/2\", mode: single, prefix: \"x:\", timeout: 9ms, use: [ cache ] }\n"
+        "redis: { url: \"redis://u:pw@r:1/2\", mode: sentinel, primary: main, prefix: \"x:\", timeout: 9ms, use: [ cache ] }\n"
         "secrets: { master: \"${env:MASTER}\" }\n"
         "providers:\n"
         "  p: { kind: openai, base_url: \"https://a.example:444/b/\", api_keys: [ k1, k2 ], private: true,\n"
@@ -140,6 +140,8 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(config.redis->user, "u");
     EXPECT_EQ(config.redis->password.reveal(), "pw");
     EXPECT_EQ(config.redis->database, 2U);
+    EXPECT_EQ(config.redis->mode, RedisMode::sentinel);
+    EXPECT_EQ(config.redis->primary, "main");
     EXPECT_EQ(config.redis->prefix, "x:");
     EXPECT_EQ(config.redis->timeout, 9ms);
     EXPECT_TRUE(config.redis->use_cache);

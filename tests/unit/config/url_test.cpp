@@ -74,6 +74,16 @@ TEST(RedisUrlText, parts_are_taken_apart) {
     ASSERT_TRUE(password) << password.error();
     EXPECT_EQ(password->user, "");
     EXPECT_EQ(password->password.reveal(), "secret");
+    const auto several = parse_redis_url("redis://u:p@a:1,[::1]:2,c/5");
+    ASSERT_TRUE(several) << several.error();
+    EXPECT_EQ(several->host, "a");
+    EXPECT_EQ(several->port, 1);
+    ASSERT_EQ(several->others.size(), 2U);
+    EXPECT_EQ(several->others[0], (std::pair<std::string, std::uint16_t>("::1", 2)));
+    EXPECT_EQ(several->others[1], (std::pair<std::string, std::uint16_t>("c", 6379)));
+    EXPECT_EQ(several->database, 5U);
+    for (const char* text : {"redis://a,", "redis://,a", "redis://a,,b", "redis://a,b:x"})
+        EXPECT_FALSE(parse_redis_url(text)) << text;
 }
 
 TEST(RedisUrlText, refusals_never_quote_the_url) {
