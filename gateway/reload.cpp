@@ -1,6 +1,7 @@
 #include "gateway/reload.hpp"
 
 #include "gateway/base/log.hpp"
+#include "gateway/budget_gauges.hpp"
 #include "gateway/open_ledger.hpp"
 
 #include "gateway/api/route.hpp"
@@ -87,6 +88,7 @@ void announce(const Compiled& compiled, metrics::Registry& registry) {
     }
     metrics::register_vocabulary(registry, *snapshot.vocabulary);
     registry.set_info(Family::config_info, {{snapshot.config.hash}});
+    expose_budgets(snapshot.directory, registry);
     double disabled = 0;
     for (const auto& principal : snapshot.directory.principals()) disabled += principal.disabled ? 1 : 0;
     const double active = static_cast<double>(snapshot.directory.principals().size()) - disabled;

@@ -6,6 +6,7 @@ namespace tollgate::metrics {
 namespace {
 
 constexpr std::uint64_t kSecond = 1'000'000'000; // durations are kept in nanoseconds
+constexpr std::uint64_t kDollar = 1'000'000'000; // money in nano-USD
 constexpr std::uint64_t us(std::uint64_t n) {
     return n * 1'000;
 }
@@ -37,9 +38,6 @@ constexpr FamilyRow counter(Family family, std::string_view name, Labels labels,
     return {family, name, help, FamilyType::counter, labels};
 }
 // Money is kept in nano-USD.
-constexpr FamilyRow usd(Family family, std::string_view name, Labels labels, std::string_view help) {
-    return {family, name, help, FamilyType::counter, labels, {}, 1'000'000'000};
-}
 constexpr FamilyRow gauge(Family family, std::string_view name, Labels labels, std::string_view help) {
     return {family, name, help, FamilyType::gauge, labels};
 }
@@ -49,6 +47,10 @@ constexpr FamilyRow seconds(Family family, std::string_view name, Labels labels,
 }
 constexpr FamilyRow octets(Family family, std::string_view name, Labels labels, std::string_view help) {
     return {family, name, help, FamilyType::histogram, labels, kB, 1};
+}
+
+constexpr FamilyRow dollars(Family family, std::string_view name, Labels labels, std::string_view help) {
+    return {family, name, help, FamilyType::counter, labels, {}, kDollar};
 }
 
 constexpr std::array kRows{
@@ -75,19 +77,33 @@ constexpr std::array kRows{
 
     counter(Family::tokens_total, "tollgate_tokens_total", {"model", "provider", "type"},
             "Tokens of answered operations; type is input or output, which are disjoint."),
+    counter(Family::token_details_total, "tollgate_token_details_total", {"model", "provider", "detail"},
+            "Parts of tollgate_tokens_total, not to be added to it; detail is cache_read, cache_write, reasoning, "
+            "audio_in, audio_out or image."),
+    dollars(Family::cost_usd_total, "tollgate_cost_usd_total", {"model", "provider", "component"},
+            "Spend; component is input, output, cache_read, cache_write or other. Exact figures are in the ledger."),
+    counter(Family::unpriced_requests_total, "tollgate_unpriced_requests_total", {"model", "reason"},
+            "Billed operations whose cost is not known: budgets do not see them; reason is model_not_in_table."),
     counter(Family::usage_records_total, "tollgate_usage_records_total", {"source", "stream"},
             "Where token counts came from: source is upstream, estimated or none."),
     counter(Family::usage_rejected_total, "tollgate_usage_rejected_total", {"provider"},
             "Answers whose provider told figures that cannot be: negative, no whole number, or absurd."),
     counter(Family::team_requests_total, "tollgate_team_requests_total", {"team", "model", "outcome"},
             "Finished operations by team; outcome is success, rejected or error."),
+    counter(Family::team_tokens_total, "tollgate_team_tokens_total", {"team", "model", "type"},
+            "Tokens by team; type is input or output."),
+    dollars(Family::team_cost_usd_total, "tollgate_team_cost_usd_total", {"team", "model"}, "Spend by team and model."),
     counter(
         Family::key_requests_total, "tollgate_key_requests_total", {"key", "team", "outcome"},
         "Finished operations by public key id; outcome is success, rejected or error; keys past the cap are _other."),
+    counter(Family::key_tokens_total, "tollgate_key_tokens_total", {"key", "team", "type"},
+            "Tokens by public key id; type is input or output; keys past the cap are _other."),
+    dollars(Family::key_cost_usd_total, "tollgate_key_cost_usd_total", {"key", "team"},
+            "Spend by public key id; keys past the cap are _other."),
     gauge(Family::key_info, "tollgate_key_info", {"key", "team", "alias"}, "Always 1; joins a key's alias to its id."),
 
-    usd(Family::saved_usd_total, "tollgate_saved_usd_total", {"source", "model"},
-        "List price of what did not have to be asked again; source is cache_exact or coalesced."),
+    dollars(Family::saved_usd_total, "tollgate_saved_usd_total", {"source", "model"},
+            "List price of what did not have to be asked again; source is cache_exact or coalesced."),
     counter(Family::cache_lookups_total, "tollgate_cache_lookups_total", {"tier", "result"},
             "Response cache lookups; tier is memory or redis; result is hit, miss, stale or error."),
     counter(Family::cache_bypass_total, "tollgate_cache_bypass_total", {"reason"},
@@ -109,6 +125,14 @@ constexpr std::array kRows{
             "Requests refused by a limit; mode is enforced or shadow."),
     seconds(Family::limit_check_duration_seconds, "tollgate_limit_check_duration_seconds", {}, kF,
             "Time to decide all limits of a request."),
+    gauge(Family::budget_limit_usd, "tollgate_budget_limit_usd", {"scope", "name", "window"},
+          "Budgets of teams and orgs, and of their pairs with a model: the amount, temporary raises included."),
+    gauge(Family::budget_spent_usd, "tollgate_budget_spent_usd", {"scope", "name", "window"},
+          "Spent in the current period of a budget."),
+    gauge(Family::budget_reserved_usd, "tollgate_budget_reserved_usd", {"scope", "name", "window"},
+          "Held for requests in flight."),
+    gauge(Family::budget_resets_timestamp_seconds, "tollgate_budget_resets_timestamp_seconds",
+          {"scope", "name", "window"}, "End of the current period of a budget; absent for budgets without one."),
     gauge(Family::keys, "tollgate_keys", {"state"}, "Keys by state."),
 
     counter(Family::upstream_attempts_total, "tollgate_upstream_attempts_total",
@@ -203,7 +227,8 @@ std::span<const FamilyRow> all_families() noexcept {
 }
 
 bool is_open_label(std::string_view label_name) noexcept {
-    static constexpr std::array<std::string_view, 6> kOpen{"model", "provider", "upstream", "team", "key", "alias"};
+    static constexpr std::array<std::string_view, 8> kOpen{"model", "provider", "upstream", "team",
+                                                           "key",   "alias",    "name",     "window"};
     return std::ranges::find(kOpen, label_name) != kOpen.end();
 }
 

@@ -26,10 +26,17 @@ enum class Family : std::uint16_t {
     response_body_bytes,
     // Tokens, teams, keys.
     tokens_total,
+    token_details_total,
+    cost_usd_total,
+    unpriced_requests_total,
     usage_records_total,
     usage_rejected_total,
     team_requests_total,
+    team_tokens_total,
+    team_cost_usd_total,
     key_requests_total,
+    key_tokens_total,
+    key_cost_usd_total,
     key_info,
     // Response cache.
     saved_usd_total,
@@ -44,6 +51,10 @@ enum class Family : std::uint16_t {
     // Limits.
     limit_rejections_total,
     limit_check_duration_seconds,
+    budget_limit_usd,
+    budget_spent_usd,
+    budget_reserved_usd,
+    budget_resets_timestamp_seconds,
     keys,
     // Upstreams.
     upstream_attempts_total,

@@ -21,6 +21,28 @@ inline constexpr std::size_t kOutcomeCount = 6;
 enum class CacheResult : std::uint8_t { none, hit, miss, bypass, stale };
 [[nodiscard]] std::string_view to_string(CacheResult result) noexcept;
 
+// Parts of the two token totals, as the provider counts them: never to be added to these.
+enum class TokenDetail : std::uint8_t { cache_read, cache_write, reasoning, audio_in, audio_out, image };
+inline constexpr std::array<std::string_view, 6> kTokenDetails{"cache_read", "cache_write", "reasoning",
+                                                               "audio_in",   "audio_out",   "image"};
+// Parts of the cost, which add up to it but for rounding. `other`: images, requests, tools, and whatever was charged
+// without its parts being known.
+enum class CostComponent : std::uint8_t { input, output, cache_read, cache_write, other };
+inline constexpr std::array<std::string_view, 5> kCostComponents{"input", "output", "cache_read", "cache_write",
+                                                                 "other"};
+
+// Indexed by an enumeration above.
+template <class Enum, class T, std::size_t Count>
+struct PerWord : std::array<T, Count> {
+    using std::array<T, Count>::operator[];
+    [[nodiscard]] constexpr T& operator[](Enum word) noexcept { return (*this)[static_cast<std::size_t>(word)]; }
+    [[nodiscard]] constexpr const T& operator[](Enum word) const noexcept {
+        return (*this)[static_cast<std::size_t>(word)];
+    }
+};
+using TokenDetails = PerWord<TokenDetail, std::uint64_t, kTokenDetails.size()>;
+using CostComponents = PerWord<CostComponent, std::uint64_t, kCostComponents.size()>; // nano-USD
+
 struct AttemptRecord {
     std::string_view upstream; // provider name from the config
     TimePoint started{};
@@ -70,6 +92,10 @@ struct RequestRecord {
     std::optional<std::uint64_t> input_tokens, output_tokens, cached_tokens; // reported, else estimated
     std::string_view usage_source; // where the tokens come from: upstream, estimated, none; empty: nothing was used
     bool usage_refused = false;    // the provider told figures that cannot be
+    TokenDetails token_details{};
+    std::optional<std::uint64_t> cost; // nano-USD charged; absent: nothing was, or it has no price
+    CostComponents cost_components{};
+    bool unpriced = false; // work that a provider bills, of a model that no price list has
     std::string_view config_hash;
 };
 

@@ -150,20 +150,27 @@ void Registry::counter_source(Family family, std::initializer_list<std::string_v
 }
 
 void Registry::set_info(Family family, std::vector<std::vector<std::string>> label_rows) {
-    std::map<Labels, Impl::Source> rows;
+    std::vector<SourceRow> rows;
+    rows.reserve(label_rows.size());
+    for (auto& labels : label_rows) rows.push_back({std::move(labels), [] { return 1.0; }});
+    replace_sources(family, std::move(rows));
+}
+
+void Registry::replace_sources(Family family, std::vector<SourceRow> rows) {
+    std::map<Labels, Impl::Source> sources;
     std::uint64_t folded = 0;
-    for (const auto& values : label_rows) {
-        const FamilyRow& row = checked_row(family, FamilyType::gauge, values.size());
-        Labels labels = to_labels(values);
-        if (rows.size() >= kSeriesCap && !rows.contains(labels)) {
+    for (SourceRow& source : rows) {
+        const FamilyRow& row = checked_row(family, FamilyType::gauge, source.labels.size());
+        Labels labels = to_labels(source.labels);
+        if (sources.size() >= kSeriesCap && !sources.contains(labels)) {
             fold_open_labels(row, labels);
             ++folded;
         }
-        rows.try_emplace(std::move(labels), [] { return 1.0; });
+        sources.try_emplace(std::move(labels), std::move(source.read));
     }
     if (folded != 0) note_overflow(family, folded);
     const std::lock_guard lock(impl_->source_mutex);
-    impl_->sources[static_cast<std::size_t>(family)] = std::move(rows);
+    impl_->sources[static_cast<std::size_t>(family)] = std::move(sources);
 }
 
 void Registry::note_overflow(Family family, std::uint64_t label_sets) {

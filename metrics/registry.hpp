@@ -64,6 +64,12 @@ class Registry {
     void gauge_source(Family family, std::initializer_list<std::string_view> labels, std::function<double()> read);
     // Replaces all sources of a family in one step (info metrics that change on reload).
     void set_info(Family family, std::vector<std::vector<std::string>> label_rows);
+    // Replaces all sources of a gauge family in one step: what is not among `rows` is gone from the next scrape on.
+    struct SourceRow {
+        std::vector<std::string> labels;
+        std::function<double()> read; // as for gauge_source
+    };
+    void replace_sources(Family family, std::vector<SourceRow> rows);
     // Same as gauge_source for families of type counter (values kept elsewhere as integers).
     void counter_source(Family family, std::initializer_list<std::string_view> labels, std::function<double()> read);
 

@@ -51,6 +51,7 @@ void RequestHandles::use(std::shared_ptr<const Vocabulary> vocabulary) {
     retries_.clear();
     interruptions_.clear();
     refused_usage_.clear();
+    unpriced_.clear();
     pairs_.clear();
     teams_.clear();
     keys_.assign(vocabulary_->keys.size(), ViewCounters{});
@@ -148,17 +149,22 @@ Counter RequestHandles::error(const RequestRecord& record, std::uint32_t model) 
 
 ViewCounters RequestHandles::resolve_key(std::string_view key, std::string_view team) {
     ViewCounters counters;
-    for (std::size_t i = 0; i < counters.size(); ++i) {
-        counters[i] = registry_.counter(Family::key_requests_total, {key, team, kViewOutcomes[i]});
-    }
+    for (std::size_t i = 0; i < counters.outcomes.size(); ++i)
+        counters.outcomes[i] = registry_.counter(Family::key_requests_total, {key, team, kViewOutcomes[i]});
+    counters.input_tokens = registry_.counter(Family::key_tokens_total, {key, team, "input"});
+    counters.output_tokens = registry_.counter(Family::key_tokens_total, {key, team, "output"});
+    counters.cost = registry_.counter(Family::key_cost_usd_total, {key, team});
     return counters;
 }
 
 ViewCounters RequestHandles::resolve_team(std::string_view team, std::uint32_t model) {
+    const std::string_view label = model_name(model);
     ViewCounters counters;
-    for (std::size_t i = 0; i < counters.size(); ++i) {
-        counters[i] = registry_.counter(Family::team_requests_total, {team, model_name(model), kViewOutcomes[i]});
-    }
+    for (std::size_t i = 0; i < counters.outcomes.size(); ++i)
+        counters.outcomes[i] = registry_.counter(Family::team_requests_total, {team, label, kViewOutcomes[i]});
+    counters.input_tokens = registry_.counter(Family::team_tokens_total, {team, label, "input"});
+    counters.output_tokens = registry_.counter(Family::team_tokens_total, {team, label, "output"});
+    counters.cost = registry_.counter(Family::team_cost_usd_total, {team, label});
     return counters;
 }
 
@@ -166,7 +172,8 @@ ViewCounters RequestHandles::key(const RequestRecord& record) {
     const std::optional<std::size_t> index = key_index(record);
     if (!index) return resolve_key(kOtherKey, record.team);
     ViewCounters& counters = keys_[*index];
-    if (counters[0].slot == 0) counters = resolve_key(key_label(*vocabulary_, *index), vocabulary_->keys[*index].team);
+    if (counters.outcomes[0].slot == 0)
+        counters = resolve_key(key_label(*vocabulary_, *index), vocabulary_->keys[*index].team);
     return counters;
 }
 
@@ -188,6 +195,10 @@ PairHandles& RequestHandles::pair(std::uint32_t upstream, std::uint32_t model) {
     handles.first_token = registry_.histogram(Family::upstream_time_to_first_token_seconds, {name, of_model});
     handles.input_tokens = registry_.counter(Family::tokens_total, {of_model, name, "input"});
     handles.output_tokens = registry_.counter(Family::tokens_total, {of_model, name, "output"});
+    for (std::size_t i = 0; i < kTokenDetails.size(); ++i)
+        handles.details[i] = registry_.counter(Family::token_details_total, {of_model, name, kTokenDetails[i]});
+    for (std::size_t i = 0; i < kCostComponents.size(); ++i)
+        handles.costs[i] = registry_.counter(Family::cost_usd_total, {of_model, name, kCostComponents[i]});
     return handles;
 }
 
@@ -238,6 +249,12 @@ Counter RequestHandles::usage(std::string_view source, bool stream) {
 Counter RequestHandles::refused_usage(std::uint32_t upstream) {
     return cached(refused_usage_, upstream,
                   [&] { return registry_.counter(Family::usage_rejected_total, {upstream_name(upstream)}); });
+}
+
+Counter RequestHandles::unpriced(std::uint32_t model) {
+    return cached(unpriced_, model, [&] {
+        return registry_.counter(Family::unpriced_requests_total, {model_name(model), kModelNotInTable});
+    });
 }
 
 Counter RequestHandles::limit(std::string_view scope, std::string_view name) {

@@ -33,9 +33,14 @@ struct PairHandles { // of one (upstream, model)
     std::array<std::array<Counter, kResults>, 2> attempts; // [stream][result], resolved one by one
     Histogram duration, first_token;
     Counter input_tokens, output_tokens;
+    std::array<Counter, kTokenDetails.size()> details;
+    std::array<Counter, kCostComponents.size()> costs;
 };
 
-using ViewCounters = std::array<Counter, kViewOutcomes.size()>;
+struct ViewCounters {                                   // of a team or a key
+    std::array<Counter, kViewOutcomes.size()> outcomes; // outcomes[0].slot 0: not resolved yet
+    Counter input_tokens, output_tokens, cost;
+};
 
 class RequestHandles {
   public:
@@ -62,6 +67,7 @@ class RequestHandles {
     [[nodiscard]] Counter saved(std::string_view source, std::uint32_t model);
     [[nodiscard]] Counter usage(std::string_view source, bool stream);
     [[nodiscard]] Counter refused_usage(std::uint32_t upstream);
+    [[nodiscard]] Counter unpriced(std::uint32_t model);
     [[nodiscard]] Counter limit(std::string_view scope, std::string_view name);
 
   private:
@@ -79,9 +85,9 @@ class RequestHandles {
     std::vector<std::unique_ptr<OperationHandles>> operations_; // index: word id
     Cache http_, bypass_, limits_, usage_;
     // …and these as long as the indices of the vocabulary.
-    Cache errors_, retries_, interruptions_, refused_usage_, saved_;
+    Cache errors_, retries_, interruptions_, refused_usage_, saved_, unpriced_;
     std::unordered_map<std::uint64_t, PairHandles> pairs_;
-    std::vector<ViewCounters> keys_;       // index: key; [0].slot 0: not resolved yet
+    std::vector<ViewCounters> keys_;       // index: key
     std::vector<std::uint32_t> key_teams_; // index: key; equal numbers: same team
     std::unordered_map<std::uint64_t, ViewCounters> teams_;
 };

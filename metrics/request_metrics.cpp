@@ -12,6 +12,8 @@ struct RequestMetrics::Impl {
 
     void count_operation(const RequestRecord& record, std::uint32_t model);
     void count_principal(const RequestRecord& record, std::uint32_t model);
+    void count_view(const RequestRecord& record, const ViewCounters& view);
+    void count_usage(const RequestRecord& record, const PairHandles& pair);
     void count_attempts(const RequestRecord& record, std::uint32_t model);
     void count_interruption(const RequestRecord& record);
 
@@ -59,9 +61,27 @@ void RequestMetrics::Impl::count_operation(const RequestRecord& record, std::uin
 
 void RequestMetrics::Impl::count_principal(const RequestRecord& record, std::uint32_t model) {
     if (record.key_id.empty()) return;
-    const auto outcome = static_cast<std::size_t>(view_outcome(record.outcome));
-    shard.add(handles.key(record)[outcome]);
-    shard.add(handles.team(record, model)[outcome]);
+    count_view(record, handles.key(record));
+    count_view(record, handles.team(record, model));
+}
+
+void RequestMetrics::Impl::count_view(const RequestRecord& record, const ViewCounters& view) {
+    shard.add(view.outcomes[static_cast<std::size_t>(view_outcome(record.outcome))]);
+    if (attempts_of(record) == 0) return; // a hit's tokens were billed once before
+    shard.add(view.input_tokens, record.input_tokens.value_or(0));
+    shard.add(view.output_tokens, record.output_tokens.value_or(0));
+    shard.add(view.cost, record.cost.value_or(0));
+}
+
+void RequestMetrics::Impl::count_usage(const RequestRecord& record, const PairHandles& pair) {
+    if (record.input_tokens) shard.add(pair.input_tokens, *record.input_tokens);
+    if (record.output_tokens) shard.add(pair.output_tokens, *record.output_tokens);
+    for (std::size_t i = 0; i < pair.details.size(); ++i) {
+        if (record.token_details[i] != 0) shard.add(pair.details[i], record.token_details[i]);
+    }
+    for (std::size_t i = 0; i < pair.costs.size(); ++i) {
+        if (record.cost_components[i] != 0) shard.add(pair.costs[i], record.cost_components[i]);
+    }
 }
 
 void RequestMetrics::Impl::count_attempts(const RequestRecord& record, std::uint32_t model) {
@@ -75,11 +95,9 @@ void RequestMetrics::Impl::count_attempts(const RequestRecord& record, std::uint
         const PairHandles& pair = handles.pair(upstream, model);
         shard.observe(pair.duration, attempt.duration);
         if (record.stream && attempt.first_token) shard.observe(pair.first_token, *attempt.first_token);
-        if (!last) continue;
-        // A cache hit has no attempt: its tokens were billed once before.
-        if (record.input_tokens) shard.add(pair.input_tokens, *record.input_tokens);
-        if (record.output_tokens) shard.add(pair.output_tokens, *record.output_tokens);
+        if (last) count_usage(record, pair);
     }
+    if (record.unpriced) shard.add(handles.unpriced(model));
 }
 
 // A stream that broke after its 2xx head: the status alone would call it a success.

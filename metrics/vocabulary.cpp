@@ -17,6 +17,7 @@ struct EagerOperation {
     std::string_view name;
     bool streams;
 };
+constexpr std::array<std::string_view, 2> kTokenTypes{"input", "output"};
 constexpr std::array kOperations{EagerOperation{"chat", true}, EagerOperation{"text_completion", true},
                                  EagerOperation{"responses", true}, EagerOperation{"embeddings", false}};
 
@@ -91,6 +92,8 @@ void register_operations(Registry& registry, const Vocabulary& vocabulary) {
         }
     }
     (void)registry.gauge(Family::streams_open, {});
+    for (std::size_t i = 0; i < std::min(vocabulary.models.size(), kEagerModels); ++i)
+        (void)registry.counter(Family::unpriced_requests_total, {vocabulary.models[i], kModelNotInTable});
 }
 
 void register_upstream(Registry& registry, std::string_view upstream) {
@@ -118,7 +121,11 @@ void register_pair(Registry& registry, std::string_view model, std::string_view 
     }
     (void)registry.histogram(Family::upstream_request_duration_seconds, {upstream, model});
     (void)registry.histogram(Family::upstream_time_to_first_token_seconds, {upstream, model});
-    for (const auto type : {"input", "output"}) (void)registry.counter(Family::tokens_total, {model, upstream, type});
+    for (const auto type : kTokenTypes) (void)registry.counter(Family::tokens_total, {model, upstream, type});
+    for (const auto detail : kTokenDetails)
+        (void)registry.counter(Family::token_details_total, {model, upstream, detail});
+    for (const auto component : kCostComponents)
+        (void)registry.counter(Family::cost_usd_total, {model, upstream, component});
 }
 
 void register_upstreams(Registry& registry, const Vocabulary& vocabulary) {
@@ -137,6 +144,9 @@ void register_teams(Registry& registry, const Vocabulary& vocabulary) {
             for (const auto outcome : kViewOutcomes) {
                 (void)registry.counter(Family::team_requests_total, {team, vocabulary.models[i], outcome});
             }
+            for (const auto type : kTokenTypes)
+                (void)registry.counter(Family::team_tokens_total, {team, vocabulary.models[i], type});
+            (void)registry.counter(Family::team_cost_usd_total, {team, vocabulary.models[i]});
         }
     }
 }
@@ -151,11 +161,15 @@ void register_keys(Registry& registry, const Vocabulary& vocabulary) {
         for (const auto outcome : kViewOutcomes) {
             (void)registry.counter(Family::key_requests_total, {id, key.team, outcome});
         }
+        for (const auto type : kTokenTypes) (void)registry.counter(Family::key_tokens_total, {id, key.team, type});
+        (void)registry.counter(Family::key_cost_usd_total, {id, key.team});
     }
     registry.set_info(Family::key_info, {rows.begin(), rows.end()});
     if (vocabulary.keys.size() > kMaxKeySeries) {
         const std::size_t folded = vocabulary.keys.size() - kMaxKeySeries;
         registry.note_overflow(Family::key_requests_total, folded * kViewOutcomes.size());
+        registry.note_overflow(Family::key_tokens_total, folded * kTokenTypes.size());
+        registry.note_overflow(Family::key_cost_usd_total, folded);
         registry.note_overflow(Family::key_info, folded);
     }
     for (const auto state : {"active", "disabled", "expired"}) (void)registry.gauge(Family::keys, {state});

@@ -15,6 +15,7 @@ namespace tollgate::metrics {
 inline constexpr std::size_t kMaxKeySeries = 2'000; // observability §1.2
 inline constexpr std::string_view kOtherKey = "_other";
 inline constexpr std::string_view kOther = "other";
+inline constexpr std::string_view kModelNotInTable = "model_not_in_table";
 inline constexpr std::string_view kUnclassified = "_OTHER"; // an error that nobody gave a type: an alert watches it
 
 [[nodiscard]] constexpr std::string_view to_label(bool value) noexcept {

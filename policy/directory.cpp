@@ -57,8 +57,10 @@ class Definer {
         ModelScope made;
         for (const quota::LimitSpec& limit : scope.spec.limits)
             made.hard_money = made.hard_money || is_hard_money(limit);
+        const std::size_t first = budgets_.size();
         if (noted_.emplace(scope.spec.kind, scope.spec.name).second) note(store, scope, owner);
         made.handle = engine_.define(store, std::move(scope.spec), now_);
+        for (std::size_t i = first; i < budgets_.size(); ++i) budgets_[i].scope = made.handle;
         return made;
     }
 
@@ -72,7 +74,8 @@ class Definer {
                                 .window = limit.window,
                                 .owner = std::string(owner),
                                 .model = scope.model,
-                                .period = limit.period});
+                                .period = limit.period,
+                                .scope = {}});
         }
     }
 

@@ -43,6 +43,7 @@ struct BudgetPlace {
     std::string owner; // name of the key, team, org; empty for a model's own
     std::string model; // of a pair, or the model itself
     std::shared_ptr<const quota::PeriodRule> period;
+    quota::ScopeHandle scope;
 };
 
 // Everything that limits one request, in the order in which ties are reported.

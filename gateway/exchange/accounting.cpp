@@ -148,6 +148,25 @@ bool is_billed(const Exchange& ex) {
     return !used_nothing(ex) && ex.route->billable;
 }
 
+// The parts of a cost as metrics tell them, from pico-USD.
+metrics::CostComponents components_of(const policy::PerClass<policy::PicoUsd>& parts) {
+    using metrics::CostComponent;
+    using policy::PriceClass;
+    const auto nano = [&](std::initializer_list<PriceClass> classes) {
+        std::uint64_t sum = 0;
+        for (const PriceClass c : classes) sum += static_cast<std::uint64_t>(parts[c]);
+        return (sum + 500) / 1'000;
+    };
+    metrics::CostComponents out;
+    out[CostComponent::input] =
+        nano({PriceClass::input, PriceClass::audio_in, PriceClass::image_in, PriceClass::audio_second});
+    out[CostComponent::output] = nano({PriceClass::output, PriceClass::reasoning, PriceClass::audio_out});
+    out[CostComponent::cache_read] = nano({PriceClass::cached_input});
+    out[CostComponent::cache_write] = nano({PriceClass::cache_write});
+    out[CostComponent::other] = nano({PriceClass::image, PriceClass::request, PriceClass::tool_call});
+    return out;
+}
+
 quota::Estimate actual_of(Exchange& ex) {
     quota::Estimate actual;
     if (is_billed(ex) && ex.metering.unknown) {
@@ -156,7 +175,11 @@ quota::Estimate actual_of(Exchange& ex) {
         const api::Usage& usage = ex.metering.settled;
         actual.input = static_cast<std::int64_t>(known(usage.input));
         actual.output = static_cast<std::int64_t>(known(usage.output));
-        if (ex.account.price != nullptr) actual.nano = policy::cost(consumption(ex, usage), *ex.account.price).total;
+        if (ex.account.price != nullptr) {
+            const policy::Cost cost = policy::cost(consumption(ex, usage), *ex.account.price);
+            actual.nano = cost.total;
+            ex.record.cost_components = components_of(cost.components);
+        }
     }
     if (ex.account.price != nullptr || used_nothing(ex)) ex.account.cost = actual.nano;
     return actual;
@@ -200,6 +223,16 @@ ledger::Tokens tokens_of(const api::Usage& usage) {
             .audio_in = number(usage.audio_in),
             .audio_out = number(usage.audio_out),
             .images = number(usage.images)};
+}
+
+// What metrics count of it. A charge whose parts nobody knows is one part.
+void describe_cost(Exchange& ex) {
+    metrics::RequestRecord& record = ex.record;
+    record.unpriced = is_billed(ex) && ex.account.price == nullptr;
+    if (!ex.account.cost) return;
+    record.cost = static_cast<std::uint64_t>(*ex.account.cost);
+    const bool parts_known = std::ranges::any_of(record.cost_components, [](std::uint64_t part) { return part != 0; });
+    if (!parts_known) record.cost_components[metrics::CostComponent::other] = *record.cost;
 }
 
 void close_in_ledger(Exchange& ex, WallTime wall) {
@@ -297,9 +330,13 @@ void settle(Exchange& ex) {
         ex.account.reservation.release(moment);
     } else {
         const auto reply = ex.account.reservation.settle(actual, moment);
-        if (reply.implausible && ex.account.cost) ex.account.cost = ex.account.reserve.nano; // as the counters were
+        if (reply.implausible && ex.account.cost) { // as the counters were
+            ex.account.cost = ex.account.reserve.nano;
+            ex.record.cost_components = {};
+        }
         tell_crossings(reply.crossings);
     }
+    describe_cost(ex);
     if (ex.account.admitted_us != 0) close_in_ledger(ex, moment.wall);
 }
 

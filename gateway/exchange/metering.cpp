@@ -56,6 +56,18 @@ void settle_unknown(Metering& metering, const policy::quota::Estimate& reserve) 
     metering.settled.estimated = true;
 }
 
+metrics::TokenDetails details_of(const api::Usage& usage) {
+    using metrics::TokenDetail;
+    metrics::TokenDetails out;
+    out[TokenDetail::cache_read] = usage.cached.value_or(0);
+    out[TokenDetail::cache_write] = usage.cache_write.value_or(0);
+    out[TokenDetail::reasoning] = usage.reasoning.value_or(0);
+    out[TokenDetail::audio_in] = usage.audio_in.value_or(0);
+    out[TokenDetail::audio_out] = usage.audio_out.value_or(0);
+    out[TokenDetail::image] = usage.image_in.value_or(0);
+    return out;
+}
+
 void settle_answer(Exchange& ex) {
     Metering& metering = ex.metering;
     const policy::quota::Estimate& reserve = ex.account.reserve;
@@ -74,6 +86,7 @@ void settle_answer(Exchange& ex) {
     record.input_tokens = metering.settled.input;
     record.output_tokens = metering.settled.output;
     record.cached_tokens = metering.settled.cached;
+    record.token_details = details_of(metering.settled);
     record.usage_source = !metering.settled.input ? "none" : metering.settled.estimated ? "estimated" : "upstream";
 }
 

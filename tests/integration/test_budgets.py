@@ -196,6 +196,33 @@ class Money(BudgetCase):
             self.assertEqual((self.me(gateway, "rpm")["used"], self.me(gateway, "tpm")["used"]), (1, 0))
             self.assertEqual(self.me(gateway, "budget")["spent_usd"], "0.00")
 
+    def test_metrics_tell_the_same_money_as_the_ledger(self):
+        config = self.limited(team=self.budget("0.5"), price={"input": "1", "output": "10"})
+        with self.started(config) as gateway:
+            for stream in (False, True):
+                self.ask(gateway=gateway, body=self.body("mock-tokens-70", max_tokens=70, stream=stream))
+            (row,) = eventually(lambda: [r for r in self.usage(gateway, "--by", "team") if r["requests"] == 2], "two rows")
+            cost = row["cost_nano_usd"] / 1e9
+            scrape = gateway.metrics()
+            for total in (
+                scrape.value("tollgate_team_cost_usd_total", team="red", model="mock-*"),
+                scrape.value("tollgate_key_cost_usd_total", key="k_red1"),
+                scrape.sum("tollgate_cost_usd_total", model="mock-*"),
+                scrape.value("tollgate_budget_spent_usd", scope="team", name="red"),
+            ):
+                self.assertAlmostEqual(total, cost, places=8)
+            self.assertGreater(scrape.sum("tollgate_cost_usd_total", component="output"), 0.9 * 140 * 10e-6)
+            self.assertEqual(scrape.value("tollgate_budget_limit_usd", scope="team", name="red"), 0.5)
+            self.assertEqual(scrape.value("tollgate_budget_reserved_usd", scope="team", name="red"), 0)
+            self.assertGreater(scrape.value("tollgate_budget_resets_timestamp_seconds", scope="team", name="red"), 1.7e9)
+            tokens = {kind: scrape.value("tollgate_team_tokens_total", team="red", model="mock-*", type=kind) for kind in ("input", "output")}
+            self.assertEqual(tokens, {"input": row["input_tokens"], "output": row["output_tokens"]})
+            self.assertEqual(scrape.sum("tollgate_unpriced_requests_total"), 0)
+            del config["teams"]["red"]["budget"]
+            gateway.write_config(rendered(config))
+            gateway.reload()
+            eventually(lambda: not gateway.metrics().matching("tollgate_budget_spent_usd"), "the budget's gauges are gone")
+
     def test_scenario_47_missing_usage_is_counted(self):
         config = self.limited(key=self.budget("1"), price=OUTPUT_ONLY)
         with self.started(config) as gateway:

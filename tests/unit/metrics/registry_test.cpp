@@ -149,6 +149,17 @@ TEST(Registry, info_rows_are_replaced_as_a_whole) {
     EXPECT_EQ(lines_of(text, {"tollgate_key_info{"}), "tollgate_key_info{key=\"k1\",team=\"t\",alias=\"new\"} 1\n");
 }
 
+TEST(Registry, sources_are_replaced_as_a_whole) {
+    Registry registry;
+    registry.replace_sources(Family::budget_spent_usd,
+                             {{{"team", "a", "day"}, [] { return 1.5; }}, {{"team", "b", "day"}, [] { return 2.0; }}});
+    registry.replace_sources(Family::budget_spent_usd, {{{"team", "a", "day"}, [] { return 3.0; }}});
+    EXPECT_EQ(lines_of(registry.expose(), {"tollgate_budget_spent_usd{"}),
+              "tollgate_budget_spent_usd{scope=\"team\",name=\"a\",window=\"day\"} 3\n");
+    registry.replace_sources(Family::budget_spent_usd, {});
+    EXPECT_EQ(lines_of(registry.expose(), {"tollgate_budget_spent_usd"}), "");
+}
+
 TEST(Registry, past_the_cap_open_labels_fold_and_closed_ones_stay) {
     Registry registry;
     Shard shard = registry.make_shard();

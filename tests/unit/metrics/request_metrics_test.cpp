@@ -88,6 +88,43 @@ TEST_F(RequestMetricsTest, success_is_counted_in_every_view_once) {
               "");
 }
 
+TEST_F(RequestMetricsTest, money_and_its_parts_are_counted_in_every_view) {
+    RequestRecord record = chat_record();
+    record.cost = 1'500'000'000;
+    record.cost_components[CostComponent::input] = 1'000'000'000;
+    record.cost_components[CostComponent::cache_read] = 500'000'000;
+    record.token_details[TokenDetail::cache_read] = 300;
+    metrics.record(record);
+    metrics.record(record);
+    const std::string text = expose();
+    const auto of = [&](std::string_view series) { return value_of(text, series); };
+    EXPECT_EQ(of(R"(tollgate_cost_usd_total{model="gpt-fast",provider="openai-eu",component="input"})"), "2");
+    EXPECT_EQ(of(R"(tollgate_cost_usd_total{model="gpt-fast",provider="openai-eu",component="cache_read"})"), "1");
+    EXPECT_EQ(of(R"(tollgate_cost_usd_total{model="gpt-fast",provider="openai-eu",component="output"})"), "0");
+    EXPECT_EQ(of(R"(tollgate_token_details_total{model="gpt-fast",provider="openai-eu",detail="cache_read"})"), "600");
+    EXPECT_EQ(of(R"(tollgate_team_cost_usd_total{team="search",model="gpt-fast"})"), "3");
+    EXPECT_EQ(of(R"(tollgate_team_tokens_total{team="search",model="gpt-fast",type="input"})"), "1624");
+    EXPECT_EQ(of(R"(tollgate_key_cost_usd_total{key="k_one",team="search"})"), "3");
+    EXPECT_EQ(of(R"(tollgate_key_tokens_total{key="k_one",team="search",type="output"})"), "328");
+}
+
+// Its tokens were billed once before, to whoever asked first.
+TEST_F(RequestMetricsTest, a_hit_adds_no_tokens_to_the_views) {
+    RequestRecord record = chat_record();
+    record.attempt_count = 0;
+    record.cache = CacheResult::hit;
+    metrics.record(record);
+    EXPECT_EQ(value(R"(tollgate_team_tokens_total{team="search",model="gpt-fast",type="input"})"), "0");
+    EXPECT_EQ(value(R"(tollgate_team_requests_total{team="search",model="gpt-fast",outcome="success"})"), "1");
+}
+
+TEST_F(RequestMetricsTest, work_without_a_price_is_counted) {
+    RequestRecord record = chat_record();
+    record.unpriced = true;
+    metrics.record(record);
+    EXPECT_EQ(value(R"(tollgate_unpriced_requests_total{model="gpt-fast",reason="model_not_in_table"})"), "1");
+}
+
 TEST_F(RequestMetricsTest, stream_feeds_first_token_and_gap) {
     RequestRecord record = chat_record();
     record.stream = true;
