@@ -44,4 +44,17 @@ RequestId RequestIds::next(WallTime now) noexcept {
     return id;
 }
 
+std::optional<WallTime> made_at(std::string_view id) noexcept {
+    if (id.size() != RequestId{}.view().size() || !id.starts_with(kPrefix)) return std::nullopt;
+    id.remove_prefix(kPrefix.size());
+    constexpr std::string_view kDigits(kCrockford, sizeof kCrockford - 1);
+    std::uint64_t value = 0; // the upper 50 of 130 bits: two of none, 48 of the time
+    for (const char c : id.substr(0, 10)) {
+        const std::size_t digit = kDigits.find(c);
+        if (digit == std::string_view::npos) return std::nullopt;
+        value = value << 5U | digit;
+    }
+    return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::milliseconds(value)));
+}
+
 } // namespace tollgate

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace tollgate {
@@ -27,5 +28,8 @@ class RequestIds {
   private:
     std::uint64_t state_[4];
 };
+
+// When an id of ours was made, to the millisecond; nothing for any other text.
+[[nodiscard]] std::optional<WallTime> made_at(std::string_view id) noexcept;
 
 } // namespace tollgate

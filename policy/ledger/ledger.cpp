@@ -32,7 +32,7 @@ std::expected<std::unordered_set<std::string>, std::string> take_settled(Table& 
     std::unordered_set<std::string> settled;
     for (const OpenOperation& operation : open) {
         const Admit& admit = operation.admit.record();
-        const auto there = table.contains(admit.request_id, day_of(admit.at_us));
+        const auto there = table.contains(admit.request_id, admit.at_us);
         if (!there) return std::unexpected(there.error());
         if (*there) settled.emplace(admit.request_id);
     }

@@ -1,5 +1,6 @@
 #include "policy/ledger/query.hpp"
 
+#include "gateway/base/request_id.hpp"
 #include "policy/ledger/table_sql.hpp"
 
 #include <fmt/format.h>
@@ -34,7 +35,7 @@ constexpr sqlite::Sql kRows = TOLLGATE_COLUMNS R"sql(
         count(*), coalesce(sum(in_tokens), 0), coalesce(sum(out_tokens), 0), coalesce(sum(cost_nano), 0),
         sum(cost_nano IS NULL), sum(usage_source = 'estimated'), sum(in_tokens IS NULL AND out_tokens IS NULL),
         coalesce(sum(saved_nano), 0), coalesce(sum(ttft_us), 0), sum(duration_us)
-    FROM (SELECT *, ts_start_us / 3600000000 AS hour FROM usage_record)
+    FROM (SELECT *, ts_start_us / 3600000000 AS hour FROM ()sql" TOLLGATE_RECORDS R"sql())
     WHERE ts_start_us >= ?4 AND ts_start_us < ?5)sql" TOLLGATE_ONLY;
 constexpr sqlite::Sql kAdjustments = TOLLGATE_COLUMNS R"sql(
         0, 0, 0, sum(nano), 0, 0, 0, 0, 0, 0
@@ -45,7 +46,7 @@ constexpr sqlite::Sql kAdjustments = TOLLGATE_COLUMNS R"sql(
 #undef TOLLGATE_COLUMNS
 #undef TOLLGATE_ONLY
 constexpr sqlite::Sql kRowsDropped = R"sql(
-    SELECT EXISTS (SELECT 1 FROM usage_hour WHERE requests > 0) AND NOT EXISTS (SELECT 1 FROM usage_record))sql";
+    SELECT EXISTS (SELECT 1 FROM usage_hour WHERE requests > 0) AND NOT EXISTS (SELECT 1 FROM operation))sql";
 
 constexpr sqlite::Sql kFind = R"sql(
     SELECT ts_start_us, ts_end_us, org_id, team_id, key_id, operation, model, provider, upstream_model,
@@ -54,10 +55,10 @@ constexpr sqlite::Sql kFind = R"sql(
         usage_source, cost_nano, cost_in_nano, cost_out_nano, cost_cache_nano, cost_other_nano, saved_nano,
         price_version, price_source, ttft_us, duration_us, overhead_us, queue_us, reserved_tokens, reserved_nano,
         periods, client_request_id, upstream_request_id, trace_id, client, config_hash
-    FROM usage_record WHERE request_id = ?1)sql";
+    FROM ()sql" TOLLGATE_RECORDS R"sql() WHERE request_id = ?1 AND ts_start_us >= ?2 AND ts_start_us < ?3 LIMIT 1)sql";
 constexpr sqlite::Sql kFindAttempts = R"sql(
     SELECT upstream, start_us, ttft_us, duration_us, status, error_type, in_tokens, out_tokens, cost_nano
-    FROM usage_attempt WHERE request_id = ?1 ORDER BY n)sql";
+    FROM ()sql" TOLLGATE_ATTEMPTS R"sql() WHERE ts_start_us = ?1 AND request_id = ?2 ORDER BY n)sql";
 
 using Sums = std::map<std::vector<std::string>, Totals>;
 
@@ -190,11 +191,18 @@ void read_record(const Execution& row, StoredOperation& found) {
     split(periods, a.periods);
 }
 
-sqlite::Result<bool> find_in(sqlite::Database& database, std::string_view request_id, StoredOperation& found) {
+// [from, to) of wall time.
+struct Span {
+    std::int64_t from_us = INT64_MIN;
+    std::int64_t to_us = INT64_MAX;
+};
+
+sqlite::Result<bool> find_in(sqlite::Database& database, std::string_view request_id, Span span,
+                             StoredOperation& found) {
     auto record = database.prepare(kFind);
     if (!record) return std::unexpected(record.error());
     Execution query(*record);
-    auto row = query.text(request_id).step();
+    auto row = query.text(request_id).number(span.from_us).number(span.to_us).step();
     if (!row || !*row) return row;
     const std::string_view id = found.texts.emplace_front(request_id);
     found.operation.admit.request_id = found.operation.settle.request_id = id;
@@ -202,7 +210,7 @@ sqlite::Result<bool> find_in(sqlite::Database& database, std::string_view reques
     auto attempts = database.prepare(kFindAttempts);
     if (!attempts) return std::unexpected(attempts.error());
     Execution each(*attempts);
-    each.text(request_id);
+    each.number(found.operation.admit.at_us).text(request_id);
     Attempts& all = found.operation.settle.attempts;
     while (all.count < kMaxAttempts) {
         const auto next = each.step();
@@ -258,21 +266,39 @@ std::expected<std::vector<Totals>, std::string> totals(const std::string& direct
     return totals(directory, {.since_us = since_us, .until_us = until_us, .by = {by}, .only = {}});
 }
 
-std::expected<std::optional<StoredOperation>, std::string> find_operation(const std::string& directory,
-                                                                          std::string_view request_id) {
+namespace {
+
+// Among the rows of a span; of all days that it touches.
+std::expected<std::optional<StoredOperation>, std::string> find_within(const std::string& directory,
+                                                                       std::string_view request_id, Span span) {
     const auto days = list_days(directory);
     if (!days) return std::unexpected(days.error());
     for (const Day day : std::views::reverse(*days)) {
+        if (start_of(day + std::chrono::days(1)) <= span.from_us || start_of(day) >= span.to_us) continue;
         const std::string file = day_file(directory, day);
         auto database = open_day_reading(file);
         if (!database) return std::unexpected(database.error());
         if (!*database) continue;
         StoredOperation found;
-        const auto there = find_in(**database, request_id, found);
+        const auto there = find_in(**database, request_id, span, found);
         if (!there) return about(file, there.error());
         if (*there) return found;
     }
     return std::nullopt;
+}
+
+} // namespace
+
+std::expected<std::optional<StoredOperation>, std::string> find_operation(const std::string& directory,
+                                                                          std::string_view request_id) {
+    // Rows lie in the order of their admission, which follows the making of the id within the time a body may take.
+    constexpr std::int64_t kSlack = kMicrosPerHour;
+    if (const auto made = made_at(request_id)) {
+        const std::int64_t made_us = std::chrono::floor<std::chrono::microseconds>(made->time_since_epoch()).count();
+        auto near = find_within(directory, request_id, {.from_us = made_us - kSlack / 60, .to_us = made_us + kSlack});
+        if (!near || *near) return near;
+    }
+    return find_within(directory, request_id, {});
 }
 
 } // namespace tollgate::policy::ledger

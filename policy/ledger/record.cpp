@@ -13,7 +13,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "integers are copied as they lie in memory");
 
 constexpr std::uint8_t kSchemaVersion = 1;
-enum class Kind : std::uint8_t { admit = 1, progress = 2, settle = 3, adjust = 4, served = 5 };
+using Kind = RecordKind;
 
 constexpr std::size_t kCheck = 4; // octets of the CRC, which is not part of what it covers
 constexpr std::size_t kText = 1;
@@ -230,6 +230,25 @@ std::string_view encode_as(Kind kind, std::string_view id, const R& record, Fram
 }
 
 template <class R>
+std::string_view own_id(const R& record) noexcept {
+    if constexpr (std::is_same_v<R, Adjust>) {
+        return record.id;
+    } else {
+        return record.request_id;
+    }
+}
+
+constexpr std::size_t kBodyAt = kFrameHead + 2; // behind version and kind
+
+template <class R>
+bool read_as(Kind kind, std::string_view frame, R& record) noexcept {
+    if (static_cast<Kind>(frame[kFrameHead + 1]) != kind) return false;
+    Reader reader(frame.substr(kBodyAt));
+    fields(reader, record);
+    return reader.done() && !own_id(record).empty();
+}
+
+template <class R>
 std::optional<Record> decode_as(std::string_view body) noexcept {
     std::optional<Record> found(std::in_place, std::in_place_type<R>);
     Reader reader(body);
@@ -292,7 +311,7 @@ FrameView first_frame(std::string_view octets) noexcept {
 std::optional<Record> decode(std::string_view frame) noexcept {
     const FrameView found = first_frame(frame);
     if (found.state != FrameState::valid) return std::nullopt;
-    const std::string_view body = found.octets.substr(kFrameHead + 2);
+    const std::string_view body = found.octets.substr(kBodyAt);
     switch (static_cast<Kind>(found.octets[kFrameHead + 1])) {
     case Kind::admit: return decode_as<Admit>(body);
     case Kind::progress: return decode_as<Progress>(body);
@@ -303,16 +322,30 @@ std::optional<Record> decode(std::string_view frame) noexcept {
     return std::nullopt;
 }
 
+FrameHead head_of(std::string_view valid_frame) noexcept {
+    std::string_view id;
+    Reader(valid_frame.substr(kBodyAt)).word(id); // every record starts with it
+    return {.kind = static_cast<Kind>(valid_frame[kFrameHead + 1]), .id = id};
+}
+
+bool read_checked(std::string_view valid_frame, Admit& record) noexcept {
+    return read_as(Kind::admit, valid_frame, record);
+}
+bool read_checked(std::string_view valid_frame, Progress& record) noexcept {
+    return read_as(Kind::progress, valid_frame, record);
+}
+bool read_checked(std::string_view valid_frame, Settle& record) noexcept {
+    return read_as(Kind::settle, valid_frame, record);
+}
+bool read_checked(std::string_view valid_frame, Adjust& record) noexcept {
+    return read_as(Kind::adjust, valid_frame, record);
+}
+bool read_checked(std::string_view valid_frame, Served& record) noexcept {
+    return read_as(Kind::served, valid_frame, record);
+}
+
 std::string_view id_of(const Record& record) noexcept {
-    return std::visit(
-        [](const auto& r) -> std::string_view {
-            if constexpr (std::is_same_v<std::remove_cvref_t<decltype(r)>, Adjust>) {
-                return r.id;
-            } else {
-                return r.request_id;
-            }
-        },
-        record);
+    return std::visit([](const auto& r) { return own_id(r); }, record);
 }
 
 } // namespace tollgate::policy::ledger

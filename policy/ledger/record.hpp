@@ -156,6 +156,22 @@ struct FrameView {
 // The record of a whole frame; nothing if any field does not fit its frame. Any input. Views point into `frame`.
 [[nodiscard]] std::optional<Record> decode(std::string_view frame) noexcept;
 
+// What a valid frame is about, without reading all of it.
+enum class RecordKind : std::uint8_t { admit = 1, progress = 2, settle = 3, adjust = 4, served = 5 };
+struct FrameHead {
+    RecordKind kind;
+    std::string_view id; // of the request, or an adjustment's own; points into the frame
+};
+[[nodiscard]] FrameHead head_of(std::string_view valid_frame) noexcept;
+
+// As decode() of a frame that first_frame() has checked before, into a record as it is made. False: not of this kind,
+// or it makes no sense.
+[[nodiscard]] bool read_checked(std::string_view valid_frame, Admit& record) noexcept;
+[[nodiscard]] bool read_checked(std::string_view valid_frame, Progress& record) noexcept;
+[[nodiscard]] bool read_checked(std::string_view valid_frame, Settle& record) noexcept;
+[[nodiscard]] bool read_checked(std::string_view valid_frame, Adjust& record) noexcept;
+[[nodiscard]] bool read_checked(std::string_view valid_frame, Served& record) noexcept;
+
 // The id a record belongs to: the request's, or an adjustment's own.
 [[nodiscard]] std::string_view id_of(const Record& record) noexcept;
 

@@ -1,8 +1,13 @@
 #include "policy/ledger/roll_up.hpp"
 
 #include "policy/ledger/day.hpp"
+#include "policy/ledger/row.hpp"
 #include "policy/ledger/table_sql.hpp"
 
+#include <boost/container_hash/hash.hpp>
+
+#include <functional>
+#include <map>
 #include <utility>
 
 namespace tollgate::policy::ledger {
@@ -28,8 +33,10 @@ constexpr std::size_t kCost = 3; // of Sums
 
 } // namespace
 
-std::string_view provider_of(const Operation& operation) noexcept {
-    return operation.settle.provider.empty() ? operation.admit.provider : operation.settle.provider;
+std::size_t RollUp::Hash::operator()(const HourKey& key) const noexcept {
+    std::size_t hash = std::hash<std::int64_t>{}(std::get<0>(key));
+    for (const Text name : std::get<1>(key)) boost::hash_combine(hash, std::hash<Text>{}(name));
+    return hash;
 }
 
 sqlite::Result<void> RollUp::open(sqlite::Database& database) {
@@ -46,9 +53,7 @@ bool RollUp::add(const HourKey& key, const Sums& sums) {
     for (std::size_t i = 0; i < all.size(); ++i) {
         if (__builtin_add_overflow(all[i], sums[i], &all[i])) return false;
     }
-    const std::array<Text, 8>& names = std::get<1>(key);
-    std::int64_t& day = days_[{names[0], names[1], names[2], names[3]}];
-    return !__builtin_add_overflow(day, sums[kCost], &day);
+    return true;
 }
 
 bool RollUp::add(const Operation& operation) {
@@ -75,7 +80,19 @@ sqlite::Result<void> RollUp::write() {
         for (const std::int64_t sum : sums) add.number(sum);
         if (auto done = add.step(); !done) return std::unexpected(done.error());
     }
-    for (const auto& [names, cost] : days_) {
+    return write_days();
+}
+
+sqlite::Result<void> RollUp::write_days() {
+    std::map<std::array<Text, 4>, std::int64_t> days; // org, team, key, model
+    for (const auto& [key, sums] : hours_) {
+        const std::array<Text, 8>& names = std::get<1>(key);
+        std::int64_t& day = days[{names[0], names[1], names[2], names[3]}];
+        if (__builtin_add_overflow(day, sums[kCost], &day)) {
+            return std::unexpected<std::string>("a sum of the roll-up does not fit into 64 bits");
+        }
+    }
+    for (const auto& [names, cost] : days) {
         Execution add(day_);
         for (const Text name : names) add.text(name);
         add.number(cost);
@@ -86,7 +103,6 @@ sqlite::Result<void> RollUp::write() {
 
 void RollUp::clear() {
     hours_.clear();
-    days_.clear();
 }
 
 } // namespace tollgate::policy::ledger

@@ -5,16 +5,15 @@
 #include "policy/ledger/table.hpp"
 #include "policy/sqlite.hpp"
 
+#include <boost/unordered/unordered_flat_map.hpp>
+
 #include <array>
+#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <string_view>
 #include <tuple>
 
 namespace tollgate::policy::ledger {
-
-// The provider that answered, or else the one that was asked.
-[[nodiscard]] std::string_view provider_of(const Operation& operation) noexcept;
 
 // Of one day. Views belong to the caller until write().
 class RollUp {
@@ -25,7 +24,7 @@ class RollUp {
     // False: a sum does not fit into 64 bits.
     [[nodiscard]] bool add(const Operation& operation);
     [[nodiscard]] bool add(const Adjust& adjustment);
-    // Inside the transaction of the rows.
+    // Inside the transaction of the rows. An error also if a day's sum does not fit into 64 bits.
     [[nodiscard]] sqlite::Result<void> write();
     // Forgets what was added, written or not.
     void clear();
@@ -37,10 +36,13 @@ class RollUp {
     // requests, in, out, cost, unpriced, estimated, unmetered, saved, time to first token, duration
     using Sums = std::array<std::int64_t, 10>;
 
+    struct Hash {
+        std::size_t operator()(const HourKey& key) const noexcept;
+    };
     [[nodiscard]] bool add(const HourKey& key, const Sums& sums);
+    [[nodiscard]] sqlite::Result<void> write_days();
 
-    std::map<HourKey, Sums> hours_;
-    std::map<std::array<Text, 4>, std::int64_t> days_; // org, team, key, model
+    boost::unordered_flat_map<HourKey, Sums, Hash> hours_;
     sqlite::Statement hour_, day_;
 };
 

@@ -1,14 +1,17 @@
 #include "policy/ledger/table.hpp"
 
 #include "policy/ledger/roll_up.hpp"
+#include "policy/ledger/row.hpp"
 #include "policy/ledger/segment.hpp"
 #include "policy/ledger/table_sql.hpp"
 #include "policy/store_files.hpp"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <tuple>
 #include <unistd.h>
 #include <utility>
 
@@ -17,45 +20,23 @@ namespace {
 
 constexpr std::size_t kMaxOpenDays = 3; // midnight needs two; late settles and a clock that went back a third
 
-constexpr sqlite::Sql kInsertRecord = R"sql(
-    INSERT OR IGNORE INTO usage_record (
-        request_id, ts_start_us, ts_end_us, org_id, team_id, key_id, operation, model, provider, upstream_model,
-        response_model, outcome, error_type, http_status, stream, attempts, cache, in_tokens, out_tokens,
-        cache_read_tokens, cache_write_tokens, reasoning_tokens, audio_in_tokens, audio_out_tokens, images,
-        usage_source, cost_nano, cost_in_nano, cost_out_nano, cost_cache_nano, cost_other_nano, saved_nano,
-        price_version, price_source, ttft_us, duration_us, overhead_us, queue_us, reserved_tokens, reserved_nano,
-        periods, client_request_id, upstream_request_id, trace_id, client, config_hash)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-        ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, ?43, ?44, ?45,
-        ?46))sql";
-constexpr sqlite::Sql kInsertAttempt = R"sql(
-    INSERT OR IGNORE INTO usage_attempt (request_id, n, upstream, start_us, ttft_us, duration_us, status, error_type,
-        in_tokens, out_tokens, cost_nano)
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11))sql";
+constexpr sqlite::Sql kInsertOperation =
+    "INSERT OR IGNORE INTO operation (ts_start_us, request_id, record) VALUES (?1, ?2, ?3)";
 constexpr sqlite::Sql kInsertAdjustment = R"sql(
     INSERT OR IGNORE INTO adjustment (id, ts_us, org_id, team_id, key_id, nano, reason, actor)
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8))sql";
-constexpr sqlite::Sql kContains = "SELECT 1 FROM usage_record WHERE request_id = ?1";
+constexpr sqlite::Sql kContains = "SELECT 1 FROM operation WHERE ts_start_us = ?1 AND request_id = ?2";
 
 template <class T>
 std::unexpected<std::string> about(const std::string& file, const std::expected<T, std::string>& failed) {
     return std::unexpected(fmt::format("the usage table {}: {}", file, failed.error()));
 }
 
-std::string joined(const Periods& periods) {
-    std::string text;
-    for (const std::string_view period : periods.view()) {
-        if (!text.empty()) text += '\n'; // no period id has a line feed
-        text += period;
-    }
-    return text;
-}
-
 sqlite::Result<void> create_schema(sqlite::Database& database) {
     sqlite::Transaction transaction(database);
     if (auto begun = transaction.begin(); !begun) return begun;
     for (const sqlite::Sql sql :
-         {kMakeRecords, kMakeStartIndex, kMakeAttempts, kMakeHours, kMakeDays, kMakeAdjustments, kSetTableVersion}) {
+         {kMakeOperations, kMakeRecords, kMakeAttempts, kMakeHours, kMakeDays, kMakeAdjustments, kSetTableVersion}) {
         if (auto made = database.run(sql); !made) return made;
     }
     return transaction.commit();
@@ -116,10 +97,8 @@ class Table::DayTable {
         auto day = std::make_unique<DayTable>();
         day->file_ = file;
         day->database_ = std::move(*database);
-        const std::pair<sqlite::Statement*, sqlite::Sql> all[] = {{&day->record_, kInsertRecord},
-                                                                  {&day->attempt_, kInsertAttempt},
-                                                                  {&day->adjustment_, kInsertAdjustment},
-                                                                  {&day->contains_, kContains}};
+        const std::pair<sqlite::Statement*, sqlite::Sql> all[] = {
+            {&day->operation_, kInsertOperation}, {&day->adjustment_, kInsertAdjustment}, {&day->contains_, kContains}};
         for (const auto& [statement, sql] : all) {
             sqlite::Result<sqlite::Statement> prepared = day->database_.prepare(sql);
             if (!prepared) return about(file, prepared);
@@ -145,16 +124,15 @@ class Table::DayTable {
         return written;
     }
 
-    Result<bool> contains(std::string_view request_id) {
+    Result<bool> contains(std::int64_t admitted_us, std::string_view request_id) {
         Execution query(contains_);
-        auto row = query.text(request_id).step();
+        auto row = query.number(admitted_us).text(request_id).step();
         if (!row) return about(file_, row);
         return row;
     }
 
     Result<void> drop_records() {
-        for (const sqlite::Sql sql : {sqlite::Sql("DELETE FROM usage_record"), sqlite::Sql("DELETE FROM usage_attempt"),
-                                      sqlite::Sql("VACUUM")}) {
+        for (const sqlite::Sql sql : {sqlite::Sql("DELETE FROM operation"), sqlite::Sql("VACUUM")}) {
             if (auto done = database_.run(sql); !done) return about(file_, done);
         }
         return {};
@@ -162,47 +140,22 @@ class Table::DayTable {
 
   private:
     sqlite::Result<void> add(const Operation& operation, Written& written) {
-        if (auto done = add_record(operation); !done) return done;
+        {
+            Execution insert(operation_);
+            insert.number(operation.admit.at_us).text(operation.admit.request_id).text(write_row(operation, row_));
+            if (auto done = insert.step(); !done) return std::unexpected(done.error());
+        }
         if (database_.changed() == 0) {
             ++written.duplicates;
             return {};
         }
         ++written.rows;
-        std::int64_t n = 0;
-        for (const Attempt& attempt : operation.settle.attempts.view()) {
-            Execution insert(attempt_);
-            insert.text(operation.admit.request_id).number(++n).text(attempt.upstream).number(attempt.start_us);
-            insert.number(attempt.ttft_us).number(attempt.duration_us).number(attempt.status).text(attempt.error_type);
-            insert.number(attempt.in_tokens).number(attempt.out_tokens).number(attempt.cost_nano);
-            if (auto done = insert.step(); !done) return std::unexpected(done.error());
-        }
         if (!roll_up_.add(operation)) return too_much();
         return {};
     }
 
     static std::unexpected<std::string> too_much() {
         return std::unexpected<std::string>("a sum of the roll-up does not fit into 64 bits");
-    }
-
-    sqlite::Result<void> add_record(const Operation& operation) {
-        const Admit& a = operation.admit;
-        const Settle& s = operation.settle;
-        const Tokens& t = s.tokens;
-        const Cost& c = s.cost;
-        const std::string periods = joined(a.periods);
-        Execution insert(record_);
-        insert.text(a.request_id).number(a.at_us).number(s.at_us).text(a.org).text(a.team).text(a.key);
-        insert.text(a.operation).text(a.model).text(provider_of(operation)).text(s.upstream_model);
-        insert.text(s.response_model).text(s.outcome).text(s.error_type).number(s.http_status).number(s.stream ? 1 : 0);
-        insert.number(s.attempt_count).text(s.cache).number(t.in).number(t.out).number(t.cache_read);
-        insert.number(t.cache_write).number(t.reasoning).number(t.audio_in).number(t.audio_out).number(t.images);
-        insert.text(to_string(s.usage_source)).number(c.total).number(c.in).number(c.out).number(c.cache);
-        insert.number(c.other).number(s.saved_nano).text(a.price_version).text(s.price_source).number(s.ttft_us);
-        insert.number(s.duration_us).number(s.overhead_us).number(s.queue_us).number(a.reserved_tokens);
-        insert.number(a.reserved_nano).text(periods).text(s.client_request_id).text(s.upstream_request_id);
-        insert.text(s.trace_id).text(s.client).text(s.config_hash);
-        if (auto done = insert.step(); !done) return std::unexpected(done.error());
-        return {};
     }
 
     sqlite::Result<void> add(const Adjust& adjustment, Written& written) {
@@ -223,7 +176,8 @@ class Table::DayTable {
 
     std::string file_;
     sqlite::Database database_;
-    sqlite::Statement record_, attempt_, adjustment_, contains_;
+    sqlite::Statement operation_, adjustment_, contains_;
+    RowBuffer row_;
     RollUp roll_up_;
 };
 
@@ -258,7 +212,11 @@ auto Table::write(std::span<const Operation> operations, std::span<const Adjust>
     for (const Operation& operation : operations) days[day_of(operation.admit.at_us)].operations.push_back(&operation);
     for (const Adjust& adjustment : adjustments) days[day_of(adjustment.at_us)].adjustments.push_back(&adjustment);
     Written all;
-    for (const auto& [day, rows] : days) {
+    for (auto& [day, rows] : days) {
+        // In the order of the key a row is appended to a page that is at hand.
+        // Of two with one id the earlier one is first: it counts.
+        std::ranges::sort(rows.operations, {},
+                          [](const Operation* o) { return std::tuple(o->admit.at_us, o->admit.request_id, o); });
         const Result<DayTable*> table = day_table(day);
         if (!table) return std::unexpected(table.error());
         const Result<Written> written = (*table)->write(rows.operations, rows.adjustments);
@@ -269,11 +227,12 @@ auto Table::write(std::span<const Operation> operations, std::span<const Adjust>
     return all;
 }
 
-auto Table::contains(std::string_view request_id, Day day) -> Result<bool> {
+auto Table::contains(std::string_view request_id, std::int64_t admitted_us) -> Result<bool> {
+    const Day day = day_of(admitted_us);
     if (!open_.contains(day) && ::access(day_file(directory_, day).c_str(), F_OK) != 0) return false;
     const Result<DayTable*> table = day_table(day);
     if (!table) return std::unexpected(table.error());
-    return (*table)->contains(request_id);
+    return (*table)->contains(admitted_us, request_id);
 }
 
 auto Table::drop_records(Day day) -> Result<void> {

@@ -2,8 +2,9 @@
 // less, a day's rows and its roll-ups (hourly; daily for money) change in one transaction (SQLite's transactions over
 // several files in WAL mode are not atomic), and a year of history costs a start nothing.
 //
-// The schema is that of observability §3.3 without what this product does not know yet (project, tags, end user,
-// content). Money is nano-USD, times are microseconds of wall time, NULL is unknown.
+// The schema, as its views show it, is that of observability §3.3 without what this product does not know yet (project,
+// tags, end user, content). An operation is known by the instant of its admission and its id. Money is nano-USD, times
+// are microseconds of wall time, NULL is unknown.
 #pragma once
 
 #include "policy/ledger/day.hpp"
@@ -45,7 +46,7 @@ class Table {
     Table& operator=(const Table&) = delete;
 
     [[nodiscard]] Result<Written> write(std::span<const Operation> operations, std::span<const Adjust> adjustments);
-    [[nodiscard]] Result<bool> contains(std::string_view request_id, Day day);
+    [[nodiscard]] Result<bool> contains(std::string_view request_id, std::int64_t admitted_us);
 
     // Retention. The first keeps the day's roll-ups. Neither may be called for a day that can still get rows.
     [[nodiscard]] Result<void> drop_records(Day day);

@@ -12,17 +12,16 @@ namespace {
 
 constexpr std::size_t kUsualFrames = 400; // octets of an ADMIT and a PROGRESS with names of usual length
 
-// The view of a frame that was valid when it was read.
+// Frames were checked when they were read.
 template <class R>
 R record_of(std::string_view frame) {
-    const std::optional<Record> record = decode(frame);
-    const R* const found = record ? std::get_if<R>(&*record) : nullptr;
-    return found == nullptr ? R() : *found;
+    R record;
+    if (!frame.empty() && !read_checked(frame, record)) record = {};
+    return record;
 }
 
 // A row like any other, of an operation that used nothing.
-Operation operation_of(const Served& served) {
-    Operation operation;
+void describe(const Served& served, Operation& operation) {
     Admit& admit = operation.admit;
     admit.request_id = served.request_id;
     admit.at_us = served.started_us;
@@ -47,19 +46,14 @@ Operation operation_of(const Served& served) {
     settle.saved_nano = served.saved_nano;
     settle.duration_us = served.duration_us;
     settle.client_request_id = served.client_request_id;
-    return operation;
 }
 
-Operation operation_of(std::string_view admit, std::string_view settle) {
-    Operation operation;
-    operation.settle = record_of<Settle>(settle);
-    if (!admit.empty()) {
-        operation.admit = record_of<Admit>(admit);
-        return operation;
-    }
+void read_operation(std::string_view admit, std::string_view settle, Operation& operation) {
+    if (!read_checked(settle, operation.settle)) operation.settle = {};
+    if (!admit.empty() && read_checked(admit, operation.admit)) return;
+    operation.admit = {};
     operation.admit.request_id = operation.settle.request_id;
     operation.admit.at_us = operation.settle.admitted_us;
-    return operation;
 }
 
 } // namespace
@@ -103,24 +97,25 @@ std::expected<void, std::string> TableWriter::read() {
 }
 
 void TableWriter::take(std::string_view frame, bool in_table) {
-    const std::optional<Record> record = decode(frame);
-    if (!record) return;
-    if (std::holds_alternative<Admit>(*record)) {
-        open(id_of(*record), frame);
-    } else if (const auto* const settle = std::get_if<Settle>(&*record)) {
-        close(*settle, frame, in_table);
-    } else if (const auto* const progress = std::get_if<Progress>(&*record)) {
-        const auto found = open_.find(std::string(progress->request_id));
-        if (found == open_.end() || progress->at_us < found->second.progress_us) return;
-        found->second.progress = frame;
-        found->second.progress_us = progress->at_us;
-    } else if (in_table) {
+    const FrameHead head = head_of(frame);
+    switch (head.kind) {
+    case RecordKind::admit: return open(head.id, frame);
+    case RecordKind::settle: return close(head.id, frame, in_table);
+    case RecordKind::progress: return advance(head.id, frame);
+    case RecordKind::adjust:
+        if (!in_table) adjusts_.emplace_back(frame);
         return;
-    } else if (std::holds_alternative<Served>(*record)) {
-        done_.push_back({.admit = {}, .settle = std::string(frame)});
-    } else {
-        adjusts_.emplace_back(frame);
+    case RecordKind::served:
+        if (!in_table) done_.push_back({.admit = {}, .settle = std::string(frame)});
     }
+}
+
+void TableWriter::advance(std::string_view id, std::string_view frame) {
+    const auto found = open_.find(std::string(id));
+    const std::int64_t at_us = record_of<Progress>(frame).at_us;
+    if (found == open_.end() || at_us < found->second.progress_us) return;
+    found->second.progress = frame;
+    found->second.progress_us = at_us;
 }
 
 void TableWriter::open(std::string_view id, std::string_view frame) {
@@ -133,8 +128,8 @@ void TableWriter::open(std::string_view id, std::string_view frame) {
     ++homes_[entry.home];
 }
 
-void TableWriter::close(const Settle& settle, std::string_view frame, bool in_table) {
-    const auto found = open_.find(std::string(settle.request_id));
+void TableWriter::close(std::string_view id, std::string_view frame, bool in_table) {
+    const auto found = open_.find(std::string(id));
     std::string admit;
     if (found != open_.end()) {
         --homes_[found->second.home];
@@ -144,32 +139,37 @@ void TableWriter::close(const Settle& settle, std::string_view frame, bool in_ta
     if (!in_table) done_.push_back({.admit = std::move(admit), .settle = std::string(frame)});
 }
 
+std::expected<void, std::string> TableWriter::write_rows() {
+    owned_.clear();
+    orphans_of_batch_.clear();
+    for (const Done& done : done_) {
+        Served served;
+        if (read_checked(done.settle, served)) {
+            describe(served, owned_.emplace_back());
+            continue;
+        }
+        read_operation(done.admit, done.settle, (done.admit.empty() ? orphans_of_batch_ : owned_).emplace_back());
+    }
+    std::vector<Adjust> adjusts;
+    adjusts.reserve(adjusts_.size());
+    for (const std::string& frame : adjusts_) adjusts.push_back(record_of<Adjust>(frame));
+    const auto written = table_->write(owned_, adjusts);
+    if (!written) return std::unexpected(written.error());
+    // A second settle of the same request is one of these too, and then it is no new row.
+    const auto strays = table_->write(orphans_of_batch_, {});
+    if (!strays) return std::unexpected(strays.error());
+    rows_ += written->rows + strays->rows;
+    duplicates_ += written->duplicates + strays->duplicates;
+    orphans_ += strays->rows;
+    if (strays->rows > 0) log::error("the ledger has a settlement without its admission", {});
+    done_.clear();
+    adjusts_.clear();
+    return {};
+}
+
 std::expected<void, std::string> TableWriter::write() {
     if (!done_.empty() || !adjusts_.empty()) {
-        std::vector<Operation> owned;
-        std::vector<Operation> orphans;
-        for (const Done& done : done_) {
-            const std::optional<Record> record = decode(done.settle);
-            if (const auto* const served = record ? std::get_if<Served>(&*record) : nullptr) {
-                owned.push_back(operation_of(*served));
-                continue;
-            }
-            (done.admit.empty() ? orphans : owned).push_back(operation_of(done.admit, done.settle));
-        }
-        std::vector<Adjust> adjusts;
-        adjusts.reserve(adjusts_.size());
-        for (const std::string& frame : adjusts_) adjusts.push_back(record_of<Adjust>(frame));
-        const auto written = table_->write(owned, adjusts);
-        if (!written) return std::unexpected(written.error());
-        // A second settle of the same request is one of these too, and then it is no new row.
-        const auto strays = table_->write(orphans, {});
-        if (!strays) return std::unexpected(strays.error());
-        rows_ += written->rows + strays->rows;
-        duplicates_ += written->duplicates + strays->duplicates;
-        orphans_ += strays->rows;
-        if (strays->rows > 0) log::error("the ledger has a settlement without its admission", {});
-        done_.clear();
-        adjusts_.clear();
+        if (auto written = write_rows(); !written) return written;
     }
     for (const auto& segment : behind_) {
         if (segment->consumed() < segment->used()) segment->set_consumed(segment->used());

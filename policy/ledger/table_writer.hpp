@@ -52,8 +52,10 @@ class TableWriter {
     [[nodiscard]] std::expected<void, std::string> read();
     void take(std::string_view frame, bool in_table);
     void open(std::string_view id, std::string_view frame);
-    void close(const Settle& settle, std::string_view frame, bool in_table);
+    void close(std::string_view id, std::string_view frame, bool in_table);
+    void advance(std::string_view id, std::string_view frame);
     [[nodiscard]] std::expected<void, std::string> write();
+    [[nodiscard]] std::expected<void, std::string> write_rows();
     [[nodiscard]] std::expected<void, std::string> let_go();
     [[nodiscard]] bool carry_from(const Segment* segment);
 
@@ -69,6 +71,7 @@ class TableWriter {
     std::map<const Segment*, std::size_t> homes_; // open operations per segment
     std::vector<Done> done_;                      // the batch
     std::vector<std::string> adjusts_;
+    std::vector<Operation> owned_, orphans_of_batch_; // views into done_; kept for their memory
     std::uint64_t rows_ = 0, duplicates_ = 0, orphans_ = 0;
 };
 

@@ -18,14 +18,14 @@ namespace tollgate::policy::ledger {
 namespace {
 
 constexpr sqlite::Sql kIntegrity = "PRAGMA integrity_check(1)";
-constexpr sqlite::Sql kCountRecords = "SELECT count(*) FROM usage_record";
-constexpr sqlite::Sql kCountAttempts = "SELECT count(*) FROM usage_attempt";
+constexpr sqlite::Sql kCountRecords = "SELECT count(*) FROM operation";
+constexpr sqlite::Sql kCountAttempts = R"sql(
+    SELECT coalesce(sum(json_array_length(record, '$[44]')), 0) FROM operation)sql";
 constexpr sqlite::Sql kCountAdjustments = "SELECT count(*) FROM adjustment";
 constexpr sqlite::Sql kCost = "SELECT coalesce(sum(cost_nano), 0) FROM usage_hour";
-constexpr sqlite::Sql kContains = "SELECT 1 FROM usage_record WHERE request_id = ?1";
-constexpr sqlite::Sql kForeignRows = "SELECT count(*) FROM usage_record WHERE ts_start_us < ?1 OR ts_start_us >= ?2";
-constexpr sqlite::Sql kLostAttempts = R"sql(
-    SELECT count(*) FROM usage_attempt WHERE request_id NOT IN (SELECT request_id FROM usage_record))sql";
+constexpr sqlite::Sql kContains = "SELECT 1 FROM operation WHERE ts_start_us = ?1 AND request_id = ?2";
+constexpr sqlite::Sql kForeignRows = "SELECT count(*) FROM operation WHERE ts_start_us < ?1 OR ts_start_us >= ?2";
+constexpr sqlite::Sql kUnreadable = "SELECT count(*) FROM operation WHERE NOT json_valid(record)";
 // A line that is in the roll-up or in the sum of the rows and not in both; nothing if there is none. Where retention
 // dropped the rows, only adjustments can be compared.
 constexpr sqlite::Sql kUnequal = R"sql(
@@ -34,12 +34,12 @@ constexpr sqlite::Sql kUnequal = R"sql(
             coalesce(sum(in_tokens), 0), coalesce(sum(out_tokens), 0), coalesce(sum(cost_nano), 0),
             sum(cost_nano IS NULL), sum(usage_source = 'estimated'), sum(in_tokens IS NULL AND out_tokens IS NULL),
             coalesce(sum(saved_nano), 0), coalesce(sum(ttft_us), 0), sum(duration_us)
-        FROM usage_record GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
+        FROM ()sql" TOLLGATE_RECORDS R"sql() GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9
         UNION ALL
         SELECT ts_us / 3600000000, org_id, team_id, key_id, '', '', 'adjust', 'adjust', 'none', 0, 0, 0, sum(nano),
             0, 0, 0, 0, 0, 0
         FROM adjustment GROUP BY 1, 2, 3, 4),
-    rolled AS (SELECT * FROM usage_hour WHERE operation = 'adjust' OR EXISTS (SELECT 1 FROM usage_record))
+    rolled AS (SELECT * FROM usage_hour WHERE operation = 'adjust' OR EXISTS (SELECT 1 FROM operation))
     SELECT hour, org_id, team_id, key_id, model, provider, operation, outcome, cache FROM (
         SELECT * FROM (SELECT * FROM rolled EXCEPT SELECT * FROM summed)
         UNION ALL
@@ -57,7 +57,7 @@ constexpr sqlite::Sql kUnequalDay = R"sql(
 
 struct Promise {
     std::string request_id;
-    Day day;
+    std::int64_t admitted_us = 0;
     std::string file;
     std::size_t offset = 0;
 };
@@ -73,7 +73,8 @@ class Verifier {
         for (const Day day : *days) table(day);
         for (const Promise& promise : promises_) {
             if (kept_.contains(promise.request_id)) continue;
-            if (!days_read_.contains(promise.day)) continue; // dropped by retention, or a fault of its own
+            if (!days_read_.contains(day_of(promise.admitted_us)))
+                continue; // dropped by retention, or a fault of its own
             fault(promise.file, promise.offset,
                   fmt::format("{}: the record at offset {} is marked as written to the usage table, where request {} "
                               "is not",
@@ -154,7 +155,7 @@ class Verifier {
             return;
         }
         promises_.push_back(
-            {.request_id = std::string(id), .day = day_of(started_us), .file = segment.file(), .offset = offset});
+            {.request_id = std::string(id), .admitted_us = started_us, .file = segment.file(), .offset = offset});
     }
 
     void table(Day day) {
@@ -171,13 +172,13 @@ class Verifier {
         if (!health || *health != "ok") return wrong(health ? *health : health.error());
         sqlite::Transaction moment(database);
         if (auto begun = moment.begin(); !begun) return wrong(begun.error());
+        if (const auto unreadable = number(database, kUnreadable); unreadable > 0) {
+            return wrong(fmt::format("{} rows cannot be read", unreadable));
+        }
         result_.operations += number(database, kCountRecords);
         result_.attempts += number(database, kCountAttempts);
         result_.adjustments += number(database, kCountAdjustments);
         result_.cost_nano += number(database, kCost);
-        if (const auto lost = number(database, kLostAttempts); lost > 0) {
-            wrong(fmt::format("{} attempts belong to no operation", lost));
-        }
         if (auto checked = sums(database, wrong); !checked) return wrong(checked.error());
         if (auto checked = rows(database, day); !checked) return wrong(checked.error());
         static_cast<void>(moment.commit());
@@ -222,9 +223,9 @@ class Verifier {
         auto contains = database.prepare(kContains);
         if (!contains) return std::unexpected(contains.error());
         for (const Promise& promise : promises_) {
-            if (promise.day != day) continue;
+            if (day_of(promise.admitted_us) != day) continue;
             Execution query(*contains);
-            const auto row = query.text(promise.request_id).step();
+            const auto row = query.number(promise.admitted_us).text(promise.request_id).step();
             if (!row) return std::unexpected(row.error());
             if (*row) kept_.insert(promise.request_id);
         }

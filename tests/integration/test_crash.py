@@ -6,15 +6,18 @@ $TOLLGATE_CRASH_ROUNDS: how many times, 5 by default."""
 import dataclasses
 import itertools
 import os
+import pathlib
 import random
 import sqlite3
+import subprocess
+import tempfile
 import threading
 import time
 import unittest
 
 from common_b import CHAT, RED, RED_TWO, bearer, chat, eventually
-from test_budgets import BudgetCase
-from tollgate_test import Connection
+from test_budgets import OUTPUT_ONLY, BudgetCase
+from tollgate_test import Connection, find_binary
 
 ROUNDS = int(os.environ.get("TOLLGATE_CRASH_ROUNDS", "5"))
 CLIENTS = 24
@@ -152,6 +155,48 @@ class Crash(BudgetCase):
         print(f"{ROUNDS} kills: {len(seen)} answers seen to their end, {streams} of them streams; {len(rows)} rows, "
               f"{unknown} of them without a known end; ledger {ledger} nano-USD, the provider's bill {bill}; "
               f"slowest start {max(starts):.2f} s")
+
+
+class Start(BudgetCase):
+    DAYS, ROWS = 10, 1_000_000
+
+    def fill(self, folder):
+        """Ten days of a hundred thousand rows of k_red1, 3 nano-USD each, behind one that the ledger wrote itself."""
+        now = int(time.time())
+        folder.mkdir(parents=True)
+        commands = [f"settle req_{day} {(now - day * 86400) * 1_000_000} default red k_red1 mock-* mock success 1 2 3"
+                    for day in range(self.DAYS)]
+        done = subprocess.run([find_binary("fill_ledger", ["tests/integration"]), folder], check=True, text=True,
+                              input="\n".join([*commands, "flush"]) + "\n", capture_output=True, timeout=60)
+        self.assertEqual(set(done.stdout.split()), {"ok"})
+        files = sorted(folder.glob("usage-*.db"))
+        self.assertEqual(len(files), self.DAYS)
+        each = self.ROWS // self.DAYS
+        for file in files:
+            database = sqlite3.connect(file)
+            database.executescript(f"""
+                CREATE TEMP TABLE made AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {each - 1})
+                    SELECT ts_start_us, request_id || printf('_%06d', i), record FROM operation, n;
+                INSERT INTO operation SELECT * FROM made;
+                UPDATE usage_hour SET requests = requests * {each}, cost_nano = cost_nano * {each},
+                    in_tokens = in_tokens * {each}, out_tokens = out_tokens * {each},
+                    duration_us_sum = duration_us_sum * {each};
+                UPDATE usage_day SET cost_nano = cost_nano * {each};""")
+            database.close()
+
+    def test_ready_with_a_million_rows(self):
+        config = self.limited(key={"budget": {"usd": "1000", "per": "lifetime"}}, price=OUTPUT_ONLY)
+        with tempfile.TemporaryDirectory(prefix="tollgate-million-") as place:
+            store = pathlib.Path(place) / "store"
+            self.fill(store / "ledger")
+            start = time.monotonic()
+            with self.started(config, store=store) as gateway:
+                took = time.monotonic() - start
+                self.assertEqual(round(float(self.me(gateway, "budget")["spent_usd"]) * 1e9), 3 * self.ROWS)
+                (row,) = self.usage(gateway, "--by", "key")
+                self.assertEqual((row["requests"], row["cost_nano_usd"]), (self.ROWS, 3 * self.ROWS))
+        print(f"ready {took:.2f} s after the start with {self.ROWS} rows")
+        self.assertLess(took, 10.0)  # ten times the promise
 
 
 if __name__ == "__main__":

@@ -53,6 +53,17 @@ TEST(RequestId, later_milliseconds_sort_later) {
     }
 }
 
+TEST(RequestId, says_when_it_was_made) {
+    RequestIds ids;
+    const WallTime now =
+        std::chrono::sys_days(std::chrono::year(2026) / 11 / 30) + std::chrono::milliseconds(12'345'678);
+    const RequestId id = ids.next(now + std::chrono::microseconds(999));
+    EXPECT_EQ(made_at(id.view()), now);
+    for (const std::string_view other : {"", "req_", "req_1"}) EXPECT_EQ(made_at(other), std::nullopt) << other;
+    EXPECT_EQ(made_at("req_01UB2ABCDEFGHJKMNPQRSTVWXY"), std::nullopt) << "U is no digit";
+    EXPECT_EQ(made_at("rex_01JB2ABCDEFGHJKMNPQRSTVWXY"), std::nullopt);
+}
+
 TEST(RequestId, two_workers_never_repeat_each_other) {
     RequestIds first;
     RequestIds second;

@@ -193,10 +193,8 @@ TEST(LedgerCrash, a_start_with_a_million_rows) {
     execute(first, R"sql(
         CREATE TEMP TABLE made AS
             WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
-            SELECT usage_record.*, n.i FROM usage_record, n;
-        UPDATE made SET request_id = request_id || '_' || printf('%06d', i);
-        ALTER TABLE made DROP COLUMN i;
-        INSERT INTO usage_record SELECT * FROM made;
+            SELECT ts_start_us, request_id || '_' || printf('%06d', n.i), record FROM operation, n;
+        INSERT INTO operation SELECT * FROM made;
         UPDATE usage_hour SET requests = requests * 100000, cost_nano = cost_nano * 100000;
         UPDATE usage_day SET cost_nano = cost_nano * 100000)sql");
     for (int day = 1; day < kDays; ++day) {

@@ -302,13 +302,11 @@ void make_a_million(const std::string& path) {
     execute(first, R"sql(
         CREATE TEMP TABLE made AS
             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 99999)
-            SELECT usage_record.*, n.i FROM usage_record, n;
-        UPDATE made SET request_id = printf('req_%06d', i), key_id = 'k_' || (i % 1000), model = 'm_' || (i % 3),
-            team_id = 't_' || (i % 50), ts_start_us = )sql" +
-                       start + R"sql( + i * 863999;
-        ALTER TABLE made DROP COLUMN i;
-        DELETE FROM usage_record; DELETE FROM usage_attempt; DELETE FROM usage_hour; DELETE FROM usage_day;
-        INSERT INTO usage_record SELECT * FROM made;
+            SELECT )sql" +
+                       start + R"sql( + i * 863999, printf('req_%06d', i), json_set(record, '$[2]', 't_' || (i % 50),
+                '$[3]', 'k_' || (i % 1000), '$[5]', 'm_' || (i % 3)) FROM operation, n;
+        DELETE FROM operation; DELETE FROM usage_hour; DELETE FROM usage_day;
+        INSERT INTO operation SELECT * FROM made;
         INSERT INTO usage_hour SELECT ts_start_us / 3600000000, org_id, team_id, key_id, model, provider, operation,
             outcome, cache, count(*), sum(in_tokens), sum(out_tokens), sum(cost_nano), 0, 0, 0, sum(saved_nano),
             sum(ttft_us), sum(duration_us) FROM usage_record GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9;
@@ -318,7 +316,7 @@ void make_a_million(const std::string& path) {
         const std::string file = day_file(path, day_of(kNoon) + std::chrono::days(day));
         std::filesystem::copy_file(first, file);
         execute(file, "UPDATE usage_hour SET hour = hour + 24 * " + std::to_string(day) +
-                          "; UPDATE usage_record SET ts_start_us = ts_start_us + 86400000000 * " + std::to_string(day));
+                          "; UPDATE operation SET ts_start_us = ts_start_us + 86400000000 * " + std::to_string(day));
     }
 }
 

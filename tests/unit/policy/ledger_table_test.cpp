@@ -1,3 +1,4 @@
+#include "gateway/base/request_id.hpp"
 #include "policy/ledger/query.hpp"
 #include "policy/ledger/table.hpp"
 #include "policy/ledger/verify.hpp"
@@ -75,8 +76,53 @@ TEST(LedgerTable, an_operation_comes_back_as_it_was_written) {
     EXPECT_EQ(frame_of((*found)->operation.admit), frame_of(admit));
     EXPECT_EQ(frame_of((*found)->operation.settle), frame_of(operation.settle));
     EXPECT_FALSE(find_operation(place.path(), "req_2")->has_value());
-    EXPECT_EQ(*table->contains("req_1", day_of(kNoon)), true);
-    EXPECT_EQ(*table->contains("req_1", day_of(kNoon + kDay)), false);
+    EXPECT_EQ(*table->contains("req_1", kNoon), true);
+    EXPECT_EQ(*table->contains("req_1", kNoon + kDay), false);
+}
+
+TEST(LedgerTable, texts_come_back_whatever_they_hold) {
+    const TemporaryDirectory place;
+    const auto table = opened(place.path());
+    std::string all;
+    for (int c = 1; c < 256; ++c) all += static_cast<char>(c == 0x80 ? ' ' : c);
+    const std::string quotes(kMaxName, '"');
+    Operation operation = an_operation("req_1");
+    operation.settle.upstream_model = all;
+    operation.settle.response_model = quotes;
+    operation.settle.client_request_id = R"(\"],[{"\u0000)";
+    operation.settle.attempts.each[0].upstream = quotes;
+    operation.settle.attempts.each[1].upstream = "\xC3\xA9\t\n";
+    operation.settle.tokens.in = INT64_MIN;
+    operation.settle.cost.total = INT64_MAX;
+    Operation bare = an_operation("req_2");
+    bare.settle.attempts.count = 0;
+    bare.admit.periods.count = 0;
+    bare.settle.cost.total = 0; // or their sum would not fit
+    written(*table, {operation, bare});
+    for (const Operation& one : {operation, bare}) {
+        const auto found = find_operation(place.path(), one.admit.request_id);
+        ASSERT_TRUE(found.has_value() && found->has_value());
+        EXPECT_EQ(frame_of((*found)->operation.settle), frame_of(one.settle));
+        EXPECT_EQ((*found)->operation.admit.periods.count, one.admit.periods.count);
+    }
+}
+
+TEST(LedgerTable, an_operation_is_found_by_the_time_in_its_id_and_without) {
+    const TemporaryDirectory place;
+    const auto table = opened(place.path());
+    RequestIds ids;
+    const auto id_at = [&ids](std::int64_t wall_us) {
+        return ids.next(WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::microseconds(wall_us))));
+    };
+    const RequestId usual = id_at(kNoon);
+    const RequestId slow = id_at(kNoon - 2 * kDay); // its body took two days
+    written(*table, {an_operation(usual.view(), kNoon + kSecond), an_operation(slow.view(), kNoon)});
+    for (const RequestId& id : {usual, slow}) {
+        const auto found = find_operation(place.path(), id.view());
+        ASSERT_TRUE(found.has_value() && found->has_value());
+        EXPECT_EQ((*found)->operation.admit.request_id, id.view());
+    }
+    EXPECT_FALSE(find_operation(place.path(), id_at(kNoon).view())->has_value());
 }
 
 TEST(LedgerTable, null_is_not_zero) {
@@ -295,7 +341,7 @@ TEST(LedgerTable, verify_sees_a_roll_up_that_is_not_the_sum_of_its_rows) {
     ASSERT_EQ(verify(place.path())->faults.size(), 1U);
     execute(file, "UPDATE usage_hour SET team_id = 'search'; UPDATE usage_day SET team_id = 'search'");
     EXPECT_TRUE(verify(place.path())->faults.empty());
-    execute(file, "UPDATE usage_record SET ts_start_us = ts_start_us + 86400000000");
+    execute(file, "UPDATE operation SET ts_start_us = ts_start_us + 86400000000");
     EXPECT_FALSE(verify(place.path())->faults.empty());
 }
 
