@@ -54,6 +54,21 @@ unsigned most_handshakes(const config::Listen& listen, const config::Address& ad
     return is_proxy(listen, address) ? kMaxHandshakes : kMaxHandshakes / 4;
 }
 
+// Undoes what was counted for a connection that then found no memory.
+class Unwind {
+  public:
+    explicit Unwind(std::atomic<unsigned>& count) : count_(&count) {}
+    ~Unwind() {
+        if (count_ != nullptr) count_->fetch_sub(1, std::memory_order_relaxed);
+    }
+    Unwind(const Unwind&) = delete;
+    Unwind& operator=(const Unwind&) = delete;
+    void keep() { count_ = nullptr; }
+
+  private:
+    std::atomic<unsigned>* count_;
+};
+
 std::string date_line(WallTime now) {
     return fmt::format("date: {:%a, %d %b %Y %H:%M:%S} GMT\r\n", fmt::gmtime(WallClock::to_time_t(now)));
 }
@@ -152,21 +167,21 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
     auto& shared = state_->shared;
     auto& shard = state_->metrics.shard();
     const config::Listen& listen = state_->snapshot->config.listen;
-    if (shared.connections.fetch_add(1, std::memory_order_relaxed) >= listen.max_connections) {
-        shared.connections.fetch_sub(1, std::memory_order_relaxed);
+    const unsigned before = shared.connections.fetch_add(1, std::memory_order_relaxed);
+    Unwind counted(shared.connections);
+    if (before >= listen.max_connections) {
         shard.add(counters_.refused);
         return; // the socket closes here
     }
     const config::Address from = config::parse_address(address).value_or(config::Address{});
     auto lease = shared.sources.enter(net::source_of(from), most_per_address(listen, from));
     if (!lease) {
-        shared.connections.fetch_sub(1, std::memory_order_relaxed);
         shard.add(counters_.refused_source);
         return;
     }
     shard.add(counters_.accepted);
-    shard.add(counters_.connections, 1);
     sessions_.fetch_add(1, std::memory_order_relaxed);
+    Unwind begun(sessions_);
     asio::co_spawn(io_, serve(std::move(socket), std::move(address), from),
                    [this, held = std::move(*lease)](const std::exception_ptr& failure) {
                        if (failure) log::error("a connection ended in an exception");
@@ -174,6 +189,9 @@ void Worker::accepted(net::TcpSocket socket, std::string address) {
                        state_->shared.connections.fetch_sub(1, std::memory_order_relaxed);
                        state_->metrics.shard().add(counters_.connections, -1);
                    });
+    shard.add(counters_.connections, 1);
+    begun.keep();
+    counted.keep();
 }
 
 Task<net::ChannelPtr> Worker::secure(net::TcpSocket socket, config::Address from) {
@@ -239,29 +257,38 @@ void Worker::exchange_purges(TimePoint now) {
     asio::co_spawn(io_, cache::exchange_purges(purges, *client, state_->responses.prefix()), asio::detached);
 }
 
+// A turn that ends in an exception is one turn: without the tick no deadline of this worker would end anything.
 Task<void> Worker::tick() {
-    boost::system::error_code ignored;
     TimePoint due = Clock::now();
     while (!stopping_) {
         due = std::max(due + kTick, Clock::now());
-        timer_.expires_at(due);
-        co_await timer_.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, ignored));
-        const TimePoint now = Clock::now();
-        state_->metrics.shard().observe(counters_.loop_lag, std::max(Duration::zero(), now - due));
-        last_turn_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
-        state_->deadlines.tick(now);
-        renew_pressure(now, now - due);
-        if (now >= silent_until_) state_->deadlines.expire_clock(kFirstRequest);
-        state_->date_line = date_line(WallClock::now());
-        state_->flush_log();
-        const unsigned connections = state_->shared.connections.load(std::memory_order_relaxed);
-        if (connections > state_->shared.descriptors.crowded) state_->pool.close_all();
-        state_->publish_connections();
-        exchange_purges(now);
-        counters_.publish(state_->metrics.shard(), state_->responses.stats(),
-                          state_->redis ? &state_->redis->stats() : nullptr);
-        if (now >= end_at_ || (end_at_ != kNever && drained())) end_everything();
+        try {
+            co_await next_turn(due);
+        } catch (const std::exception& failure) {
+            log::error("a turn of the event loop ended in an exception", {{"error", failure.what()}});
+        }
     }
+}
+
+Task<void> Worker::next_turn(TimePoint due) {
+    boost::system::error_code ignored;
+    timer_.expires_at(due);
+    co_await timer_.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, ignored));
+    const TimePoint now = Clock::now();
+    last_turn_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+    state_->metrics.shard().observe(counters_.loop_lag, std::max(Duration::zero(), now - due));
+    state_->deadlines.tick(now);
+    renew_pressure(now, now - due);
+    if (now >= silent_until_) state_->deadlines.expire_clock(kFirstRequest);
+    state_->date_line = date_line(WallClock::now());
+    state_->flush_log();
+    const unsigned connections = state_->shared.connections.load(std::memory_order_relaxed);
+    if (connections > state_->shared.descriptors.crowded) state_->pool.close_all();
+    state_->publish_connections();
+    exchange_purges(now);
+    counters_.publish(state_->metrics.shard(), state_->responses.stats(),
+                      state_->redis ? &state_->redis->stats() : nullptr);
+    if (now >= end_at_ || (end_at_ != kNever && drained())) end_everything();
 }
 
 } // namespace tollgate::exchange

@@ -49,6 +49,7 @@ class Worker {
     Task<net::ChannelPtr> secure(net::TcpSocket socket, config::Address from);
     Task<net::ChannelPtr> shake_hands(net::TcpSocket socket, config::Address from);
     Task<void> tick();
+    Task<void> next_turn(TimePoint due);
     void exchange_purges(TimePoint now);
     void renew_pressure(TimePoint now, Duration late);
     void end_everything();

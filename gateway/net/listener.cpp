@@ -8,6 +8,9 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/redirect_error.hpp>
 
+#include <exception>
+#include <utility>
+
 namespace tollgate::net {
 namespace {
 
@@ -91,24 +94,32 @@ void Listener::close() {
     state_->timer.cancel();
 }
 
+// Whatever an exception ends, it is one connection: who does not accept any more is dead to everybody.
 Task<void> Listener::accept_loop(std::shared_ptr<State> state) {
-    auto& io = static_cast<asio::io_context&>(state->acceptor.get_executor().context());
+    bool failed = false;
     while (!state->closed) {
-        TcpSocket socket(io);
-        asio::ip::tcp::endpoint peer;
-        ErrorCode error;
-        co_await state->acceptor.async_accept(socket, peer, asio::redirect_error_t<UseTask>(UseTask{}, error));
-        if (!error) { // close() may have come after it was accepted: its client was told that it is connected
-            state->on_accept(std::move(socket), to_text(peer.address()));
-            continue;
+        try {
+            co_await accept_next(*state, std::exchange(failed, false));
+        } catch (const std::exception&) {
+            failed = true;
         }
-        if (state->closed) co_return;
-        if (error == asio::error::connection_aborted) continue;
-        state->warn(error);
-        if (state->make_room) state->make_room();
-        state->timer.expires_after(kBackOff);
-        co_await state->timer.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, error));
     }
+}
+
+Task<void> Listener::accept_next(State& state, bool failed) {
+    TcpSocket socket(state.acceptor.get_executor());
+    asio::ip::tcp::endpoint peer;
+    ErrorCode error = failed ? asio::error::no_memory : ErrorCode();
+    if (!failed) co_await state.acceptor.async_accept(socket, peer, asio::redirect_error_t<UseTask>(UseTask{}, error));
+    if (!error) { // close() may have come after it was accepted: its client was told that it is connected
+        state.on_accept(std::move(socket), to_text(peer.address()));
+        co_return;
+    }
+    if (state.closed || error == asio::error::connection_aborted) co_return;
+    state.warn(error);
+    if (state.make_room) state.make_room();
+    state.timer.expires_after(kBackOff);
+    co_await state.timer.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, error));
 }
 
 } // namespace tollgate::net

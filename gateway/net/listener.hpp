@@ -38,6 +38,7 @@ class Listener {
   private:
     struct State;
     static Task<void> accept_loop(std::shared_ptr<State> state);
+    static Task<void> accept_next(State& state, bool failed); // `failed`: the one before ended in an exception
 
     asio::io_context& io_;
     std::shared_ptr<State> state_;
