@@ -264,6 +264,8 @@ Config bind(const Value& root, Sink& sink) {
     each(root, "keys", [&](const Value& section) { out.keys.push_back(bind_key(section)); });
     out.prices.import = texts(root, "prices.import");
     take<bool>(root, "prices.shipped", out.prices.shipped);
+    take_text(root, "tokenizers.path", out.tokenizers.path);
+    take<std::uint64_t>(root, "tokenizers.max_body", out.tokenizers.max_body);
     bind_cache(root, out.cache);
     take<std::uint64_t>(root, "body.json", out.body.json);
     take<std::uint64_t>(root, "body.multipart", out.body.multipart);

@@ -40,6 +40,11 @@ std::optional<Raise> raise_of(const Value& section) {
     return Raise{*by, *until};
 }
 
+OnExhausted exhausted_of(const Value& section) {
+    const auto* const word = section.get<std::string>("on_exhausted");
+    return word != nullptr && *word == "cut" ? OnExhausted::cut : OnExhausted::finish;
+}
+
 std::optional<Limit> limit_of(const Value& limits, std::string_view name) {
     const Value* const section = limits.find(name);
     const auto* const amount = section != nullptr ? section->get<std::uint64_t>("limit") : nullptr;
@@ -49,6 +54,7 @@ std::optional<Limit> limit_of(const Value& limits, std::string_view name) {
     if (const auto* const burst = section->get<std::uint64_t>("burst")) out.burst = *burst;
     out.mode = mode_of(*section);
     out.shadow = shadow_of(*section);
+    out.on_exhausted = exhausted_of(*section);
     out.raise = raise_of(*section);
     out.mark = section->place.mark;
     return out;
@@ -72,8 +78,7 @@ Budget budget_of(const Value& section) {
         out.window = std::chrono::ceil<std::chrono::seconds>(*window);
     out.mode = mode_of(section);
     out.shadow = shadow_of(section);
-    const auto* const exhausted = section.get<std::string>("on_exhausted");
-    if (exhausted != nullptr && *exhausted == "cut") out.on_exhausted = OnExhausted::cut;
+    out.on_exhausted = exhausted_of(section);
     out.raise = budget_raise_of(section);
     out.mark = section.place.mark;
     out.timezone_mark = section.place_of("timezone").mark;

@@ -145,11 +145,15 @@ struct Raise {
     std::chrono::sys_seconds until;
 };
 
+// What happens to a stream that has used up a limit or budget: it may end, or it is ended.
+enum class OnExhausted : std::uint8_t { finish, cut };
+
 struct Limit {
-    std::uint64_t amount = 0;             // per minute, or open at once
-    std::optional<std::uint64_t> burst{}; // rates only: bucket size; default: amount
-    LimitMode mode = LimitMode::strict;   // never last_call
-    bool shadow = false;                  // counts what it would have denied, denies nothing
+    std::uint64_t amount = 0;                       // per minute, or open at once
+    std::optional<std::uint64_t> burst{};           // rates only: bucket size; default: amount
+    LimitMode mode = LimitMode::strict;             // never last_call
+    bool shadow = false;                            // counts what it would have denied, denies nothing
+    OnExhausted on_exhausted = OnExhausted::finish; // tokens only
     std::optional<Raise> raise{};
     Mark mark{};
 };
@@ -163,9 +167,6 @@ struct Limits {
 };
 
 enum class Per : std::uint8_t { hour, day, week, month, quarter, year, rolling, lifetime };
-
-// What happens to a stream that has used up its budget: it may end, or it is ended.
-enum class OnExhausted : std::uint8_t { finish, cut };
 
 struct BudgetRaise {
     std::int64_t nano = 0; // nano-USD
@@ -296,6 +297,12 @@ struct Prices {
     bool shipped = true;             // the list prices that are built in, after the imported ones
 };
 
+// How the tokens of an input are counted where the model's encoding is known.
+struct Tokenizers {
+    std::string path = "/usr/share/tollgate/tokenizers"; // of the rank files; without them octets are counted
+    std::uint64_t max_body = 64ULL << 10;                // larger bodies are bounded by their octets
+};
+
 struct Config {
     std::string file; // path it was loaded from
     std::string hash; // first 12 hex digits of SHA-256 of the text
@@ -309,6 +316,7 @@ struct Config {
     std::map<std::string, Team> teams;
     std::vector<Key> keys;
     Prices prices;
+    Tokenizers tokenizers;
     Cache cache;
     Body body;
     Overload overload;

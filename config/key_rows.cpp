@@ -30,6 +30,8 @@ constexpr std::string_view kOneBudget = "One budget.";
 constexpr std::string_view kMode =
     "`strict` reserves the most a request can use; `balanced` what it is expected to use; `soft` admits and flags.";
 constexpr std::string_view kShadow = "Counts what it would have denied and denies nothing.";
+constexpr std::string_view kExhausted = "What happens to a stream that uses more tokens than were reserved and finds "
+                                        "none left: it may finish, or it is cut.";
 constexpr std::string_view kRaise = "A temporary addition.";
 constexpr std::string_view kCacheOverride = "Overrides of the top-level `cache`; what is absent is inherited.";
 constexpr std::string_view kCacheEnabled = "Whether answers are cached.";
@@ -232,6 +234,14 @@ constexpr std::array kRows = {
     Row{"prices.import[]", text, "", "path", "One file."},
     Row{"prices.shipped", boolean, "true", "", "Whether the built-in list prices are used where no file has one."},
 
+    Row{"tokenizers", section, "", "",
+        "How the tokens of an input are counted, where a limit or budget needs them and the model's encoding is "
+        "known."},
+    Row{"tokenizers.path", text, "/usr/share/tollgate/tokenizers", "path",
+        "Directory of the rank files that `deploy/fetch-tokenizers` fetches; without them octets bound the tokens."},
+    Row{"tokenizers.max_body", size, "64KiB", "0..16MiB",
+        "Larger bodies are bounded by their octets: counting takes about 1 ms for 32 KiB of prose."},
+
     Row{"cache", section, "", "", "Response cache."},
     Row{"cache.enabled", boolean, "false", "", kCacheEnabled},
     Row{"cache.ttl", duration, "1h", kTtl, kCacheTtl},
@@ -275,6 +285,7 @@ constexpr std::array kRows = {
     Row{"@rate.burst", integer, "", kRate, "How many may come at once; default: the value of `limit`."},
     Row{"@rate.mode", choice, "strict", "strict|balanced|soft", kMode},
     Row{"@rate.shadow", boolean, "false", "", kShadow},
+    Row{"@rate.on_exhausted", choice, "finish", "finish|cut", kExhausted},
     Row{"@rate.raise", section, "", "@raise", kRaise},
 
     Row{"@slots", section, "", "", "A limit on requests in flight; a lone number is its `limit`."},
@@ -300,8 +311,7 @@ constexpr std::array kRows = {
         "`strict` reserves the most a request can cost; `balanced` what it is expected to cost; `last_call` lets one "
         "last request reserve what is left; `soft` admits and flags."},
     Row{"@budget.shadow", boolean, "false", "", kShadow},
-    Row{"@budget.on_exhausted", choice, "finish", "finish",
-        "What happens to a stream that costs more than was reserved and finds nothing left: it may end.", false, "cut"},
+    Row{"@budget.on_exhausted", choice, "finish", "finish|cut", kExhausted},
     Row{"@budget.raise", section, "", "@budget_raise", kRaise},
 
     Row{"@budget_raise", section, "", "", "What is added to every period of a budget for some time."},

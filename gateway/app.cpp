@@ -60,6 +60,17 @@ std::string make_pseudonym() {
     return "tollgate-" + crypto::to_hex(random);
 }
 
+// Without the rank files nothing is wrong, only less exact: said once.
+tokens::Tokenizers load_tokenizers(const config::Tokenizers& settings) {
+    if (settings.max_body == 0) return {};
+    auto loaded = tokens::Tokenizers::load(settings.path);
+    if (loaded) return std::move(*loaded);
+    const auto say = settings.path == config::Tokenizers{}.path ? log::info : log::warning;
+    say("tokens of inputs are bounded by their octets: no tokenizer was loaded (deploy/fetch-tokenizers)",
+        {{"why", loaded.error()}});
+    return {};
+}
+
 int refuse(std::string_view why) {
     log::error("tollgate cannot start", {{"error", why}});
     return 1;
@@ -367,6 +378,7 @@ int run_gateway(config::Config config) {
         exchange::Shared shared(config, derive((*store)->master()), objects, access_log, registry, descriptors);
         shared.pseudonym = make_pseudonym();
         shared.ledger = ledger->get();
+        shared.tokenizers = load_tokenizers(config.tokenizers);
         register_sources(shared);
         Main main(std::move(config), std::move(*stored), shared, descriptors);
         if (auto started = main.start(); !started) {

@@ -112,6 +112,7 @@ std::vector<std::string> needs_restart(const config::Config& running, const conf
              (!running.redis || same(*running.redis, *loaded.redis)),
          "redis");
     note(running.cache.memory == loaded.cache.memory, "cache.memory");
+    note(running.tokenizers.path == loaded.tokenizers.path, "tokenizers.path");
     note(running.access_log.path == loaded.access_log.path, "access_log.path");
     return changed;
 }

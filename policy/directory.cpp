@@ -42,9 +42,14 @@ std::string_view owner_of(const Principal& principal, std::string_view kind) {
     return kind == "team" ? principal.team : principal.org;
 }
 
-bool is_hard_money(const quota::LimitSpec& limit) {
-    return limit.dimension == quota::Dimension::money && !limit.shadow &&
-           (limit.mode == quota::Mode::strict || limit.mode == quota::Mode::last_call);
+LimitTraits traits_of(const quota::LimitSpec& limit) {
+    using quota::Dimension;
+    using quota::Mode;
+    const bool money = limit.dimension == Dimension::money;
+    const bool tokens = quota::is_rate(limit.dimension) && limit.dimension != Dimension::requests;
+    return {.hard_money = money && !limit.shadow && (limit.mode == Mode::strict || limit.mode == Mode::last_call),
+            .counts_tokens = money || tokens,
+            .cuts_streams = (money || tokens) && limit.cut && !limit.shadow && limit.mode != Mode::soft};
 }
 
 // Scopes into the engine, and each budget once into the list.
@@ -55,8 +60,7 @@ class Definer {
 
     ModelScope define(const std::string& store, CompiledScope scope, std::string_view owner) {
         ModelScope made;
-        for (const quota::LimitSpec& limit : scope.spec.limits)
-            made.hard_money = made.hard_money || is_hard_money(limit);
+        for (const quota::LimitSpec& limit : scope.spec.limits) made.traits.add(traits_of(limit));
         const std::size_t first = budgets_.size();
         if (noted_.emplace(scope.spec.kind, scope.spec.name).second) note(store, scope, owner);
         made.handle = engine_.define(store, std::move(scope.spec), now_);
@@ -121,7 +125,7 @@ Directory::Directory(const config::Config& config, const std::vector<StoredKey>&
                 key.principal.pairs.emplace_back(model, std::move(made));
                 continue;
             }
-            key.principal.hard_money = key.principal.hard_money || made.hard_money;
+            key.principal.traits.add(made.traits);
             key.principal.scopes.push_back(std::move(made.handle));
         }
         principals_.push_back(std::move(key.principal));
@@ -141,7 +145,7 @@ Result<const Principal*> Directory::authenticate(std::string_view presented, std
 }
 
 ScopeList Directory::scopes_for(const Principal& principal, std::string_view model) const {
-    ScopeList all(principal.scopes, principal.hard_money);
+    ScopeList all(principal);
     if (model.empty()) return all;
     for (const auto& [name, scope] : principal.pairs) {
         if (name == model) all.add(scope);

@@ -49,19 +49,19 @@ struct BudgetPlace {
 // Everything that limits one request, in the order in which ties are reported.
 class ScopeList {
   public:
-    ScopeList(std::span<const quota::ScopeHandle> plain, bool hard_money) : plain_(plain), hard_money_(hard_money) {}
+    explicit ScopeList(const Principal& principal) : plain_(principal.scopes), traits_(principal.traits) {}
     void add(const ModelScope& more) {
         if (all_.empty()) all_.assign(plain_.begin(), plain_.end());
         all_.push_back(more.handle);
-        hard_money_ = hard_money_ || more.hard_money;
+        traits_.add(more.traits);
     }
     [[nodiscard]] std::span<const quota::ScopeHandle> view() const { return all_.empty() ? plain_ : all_; }
-    [[nodiscard]] bool hard_money() const { return hard_money_; } // a strict or last_call budget is among them
+    [[nodiscard]] const LimitTraits& traits() const { return traits_; }
 
   private:
     std::span<const quota::ScopeHandle> plain_;
     std::vector<quota::ScopeHandle> all_; // only with limits on the model
-    bool hard_money_;
+    LimitTraits traits_;
 };
 
 // Immutable after construction; any thread may read. Principals stay where they are as long as the Directory lives.

@@ -42,11 +42,70 @@ std::uint64_t whole_units(Duration duration) {
     return static_cast<std::uint64_t>(std::chrono::ceil<Unit>(std::max(duration, Duration::zero())).count());
 }
 
+void append_two_digits(std::string& out, unsigned value) {
+    out += static_cast<char>('0' + value / 10);
+    out += static_cast<char>('0' + value % 10);
+}
+
+// "2026-11-23T12:00:07Z", rounded up to whole seconds. By hand: it is on the way of every answer.
+void append_rfc3339(std::string& out, WallTime time) {
+    const auto seconds = std::chrono::ceil<std::chrono::seconds>(time);
+    const auto day = std::chrono::floor<std::chrono::days>(seconds);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(seconds - day);
+    append_number(out, static_cast<std::uint64_t>(std::max(0, static_cast<int>(date.year()))));
+    out += '-';
+    append_two_digits(out, static_cast<unsigned>(date.month()));
+    out += '-';
+    append_two_digits(out, static_cast<unsigned>(date.day()));
+    out += 'T';
+    append_two_digits(out, static_cast<unsigned>(clock.hours().count()));
+    out += ':';
+    append_two_digits(out, static_cast<unsigned>(clock.minutes().count()));
+    out += ':';
+    append_two_digits(out, static_cast<unsigned>(clock.seconds().count()));
+    out += 'Z';
+}
+
 // Requests and tokens as they are; money in whole USD.
 std::uint64_t whole(const LimitView& view, std::int64_t value) {
     constexpr std::int64_t kNanoPerUsd = 1'000'000'000;
     return static_cast<std::uint64_t>(std::max<std::int64_t>(0, value) /
                                       (view.dimension == Dimension::money ? kNanoPerUsd : 1));
+}
+
+void append_openai_lines(std::string& out, const LimitView& view, std::string_view unit) {
+    out += "x-ratelimit-limit-";
+    out += unit;
+    out += ": ";
+    append_number(out, whole(view, view.limit));
+    out += "\r\nx-ratelimit-remaining-";
+    out += unit;
+    out += ": ";
+    append_number(out, whole(view, view.remaining));
+    out += "\r\nx-ratelimit-reset-";
+    out += unit;
+    out += ": ";
+    append_go_duration(out, view.reset);
+    out += "\r\n";
+}
+
+void append_anthropic_lines(std::string& out, const LimitView& view, std::string_view unit, WallTime at) {
+    out += "anthropic-ratelimit-";
+    out += unit;
+    out += "-limit: ";
+    append_number(out, whole(view, view.limit));
+    out += "\r\nanthropic-ratelimit-";
+    out += unit;
+    out += "-remaining: ";
+    append_number(out, whole(view, view.remaining));
+    out += "\r\nanthropic-ratelimit-";
+    out += unit;
+    out += "-reset: ";
+    // A debt may take longer to be repaid than the clock can tell.
+    const Duration most = std::chrono::hours(24 * 365);
+    append_rfc3339(out, at + std::chrono::duration_cast<WallTime::duration>(std::min(view.reset, most)));
+    out += "\r\n";
 }
 
 } // namespace
@@ -82,6 +141,7 @@ ToldLimits told_limits(const quota::AdmitReply& reply, WallTime wall) {
          {Dimension::tokens, Dimension::input_tokens, Dimension::output_tokens},
          {Dimension::money, Dimension::money, Dimension::money}}};
     ToldLimits told;
+    told.at = wall;
     for (const auto& kind : kKinds) {
         const quota::CounterState* best = nullptr;
         for (const Dimension dimension : kind) {
@@ -101,17 +161,9 @@ void append_limit_headers(std::string& out, const ToldLimits& limits) {
     if (limits.count == 0) return;
     for (const LimitView& view : limits.view()) {
         if (view.dimension == Dimension::money) continue;
-        const std::string_view unit = view.dimension == Dimension::requests ? "requests: " : "tokens: ";
-        out += "x-ratelimit-limit-";
-        out += unit;
-        append_number(out, whole(view, view.limit));
-        out += "\r\nx-ratelimit-remaining-";
-        out += unit;
-        append_number(out, whole(view, view.remaining));
-        out += "\r\nx-ratelimit-reset-";
-        out += unit;
-        append_go_duration(out, view.reset);
-        out += "\r\n";
+        const std::string_view unit = view.dimension == Dimension::requests ? "requests" : "tokens";
+        append_openai_lines(out, view, unit);
+        append_anthropic_lines(out, view, unit, limits.at);
     }
     std::string_view before = "ratelimit-policy: ";
     for (const LimitView& view : limits.view()) {

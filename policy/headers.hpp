@@ -1,4 +1,4 @@
-// Rate-limit header lines and the duration grammar OpenAI's clients parse (api-surface §3.1, §3.4).
+// Rate-limit header lines, and the duration grammar OpenAI's clients parse (api-surface §3.1, §3.2, §3.4).
 #pragma once
 
 #include "policy/quota/counter_store.hpp"
@@ -18,11 +18,13 @@ void append_go_duration(std::string& out, Duration duration);
 struct ToldLimits {
     std::array<quota::LimitView, 3> views{}; // requests, tokens of any kind, money: those there are, in this order
     std::size_t count = 0;
+    WallTime at{}; // when that was so
     [[nodiscard]] std::span<const quota::LimitView> view() const { return {views.data(), count}; }
 };
 [[nodiscard]] ToldLimits told_limits(const quota::AdmitReply& reply, WallTime wall);
 
-// Lines that end in CRLF, none without limits: x-ratelimit-{limit,remaining,reset}-{requests,tokens}, then
+// Lines that end in CRLF, none without limits: x-ratelimit-{limit,remaining,reset}-{requests,tokens} as OpenAI writes
+// them, anthropic-ratelimit-{requests,tokens}-{limit,remaining,reset} as Anthropic does (the reset in RFC 3339), then
 // ratelimit-policy and ratelimit (IETF draft) with one member for each view. `t` is the wait for one more, in whole
 // seconds, rounded up; of a budget, its end. Its `q` and `r` are whole USD. Nothing is allocated beyond `out`'s growth.
 void append_limit_headers(std::string& out, const ToldLimits& limits);

@@ -16,10 +16,23 @@
 
 namespace tollgate::policy {
 
+// What limits ask of the requests that they count.
+struct LimitTraits {
+    bool hard_money = false;    // a strict or last_call budget is among them
+    bool counts_tokens = false; // … a limit of tokens, or any budget
+    bool cuts_streams = false;  // … one that ends streams once it is used up
+
+    void add(const LimitTraits& more) noexcept {
+        hard_money |= more.hard_money;
+        counts_tokens |= more.counts_tokens;
+        cuts_streams |= more.cuts_streams;
+    }
+};
+
 // Limits on one model that come on top of a principal's own: the model's, or a pair's.
 struct ModelScope {
     quota::ScopeHandle handle;
-    bool hard_money = false;
+    LimitTraits traits{};
 };
 
 struct Principal {
@@ -35,7 +48,7 @@ struct Principal {
     bool disabled = false;
     // Key, team, org, as far as they have limits: the order in which ties are reported. All of one store.
     std::vector<quota::ScopeHandle> scopes;
-    bool hard_money = false;                               // one of them has a strict or last_call budget
+    LimitTraits traits{};                                  // of all of them
     std::vector<std::pair<std::string, ModelScope>> pairs; // by configured model: key|model, team|model, org|model
     config::CacheOverride key_cache;
     config::CacheOverride team_cache;

@@ -107,6 +107,7 @@ LimitSpec spec_of(const config::Limit& limit, Dimension dimension) {
     if (limit.burst) out.burst = static_cast<std::int64_t>(*limit.burst);
     out.mode = mode_of(limit.mode);
     out.shadow = limit.shadow;
+    out.cut = limit.on_exhausted == config::OnExhausted::cut;
     if (limit.raise) out.raise = quota::Raise{static_cast<std::int64_t>(limit.raise->by), wall_of(limit.raise->until)};
     return out;
 }
@@ -118,6 +119,7 @@ LimitSpec spec_of(const config::Config& config, const config::Budget& budget) {
     out.limit = budget.nano;
     out.mode = mode_of(budget.mode);
     out.shadow = budget.shadow;
+    out.cut = budget.on_exhausted == config::OnExhausted::cut;
     out.period = rule_of(config, budget);
     if (budget.raise) out.raise = quota::Raise{budget.raise->nano, wall_of(budget.raise->until)};
     return out;

@@ -2,7 +2,9 @@
 
 #include "gateway/base/log.hpp"
 #include "gateway/exchange/ask.hpp"
+#include "gateway/exchange/count_input.hpp"
 #include "gateway/exchange/exchange.hpp"
+#include "gateway/exchange/follow.hpp"
 #include "policy/ledger/ledger.hpp"
 #include "policy/quota/denial.hpp"
 
@@ -44,9 +46,7 @@ std::int64_t micros(Duration duration) {
 Result<void> judge(Exchange& ex, const quota::AdmitReply& reply, WallTime wall) {
     ex.account.limits = policy::told_limits(reply, wall);
     if (reply.admitted) return {};
-    const quota::CounterState& state = reply.denial->state;
-    ex.record.limit_scope = kind_word(state.names->kind);
-    ex.record.limit_name = quota::to_string(state.dimension);
+    name_limit(ex, reply.denial->state);
     return fail(quota::denial_error(*reply.denial, ex.principal->contact, wall));
 }
 
@@ -96,21 +96,28 @@ void find_price(Exchange& ex, WallTime wall) {
     if (ex.account.prices) ex.account.price = ex.account.prices->at(wall);
 }
 
-Result<quota::Ask> ask_of(Exchange& ex, bool hard_money, WallTime wall) {
+Result<quota::Ask> ask_of(Exchange& ex, const policy::ScopeList& scopes, WallTime wall) {
     find_price(ex, wall);
     const bool json = ex.route->body == api::BodyKind::json;
+    const bool counted = scopes.traits().counts_tokens;
     return ask_for({.view = json ? &ex.view : nullptr,
                     .route = ex.route,
                     .body_octets = ex.body.size(),
                     .model = ex.model->size,
                     .price = ex.account.price,
-                    .strict_money = hard_money,
-                    .model_name = ex.model_name});
+                    .strict_money = scopes.traits().hard_money,
+                    .model_name = ex.model_name,
+                    .input_tokens = counted ? count_input(ex) : std::nullopt,
+                    .learned = counted ? ex.worker.habits.of(ex.principal->key_id, ex.model->name) : api::Learned{}});
 }
 
 // Where money is strict nothing counts for less than what it may have been.
 void note_reserve(Exchange& ex, const quota::Ask& ask, const quota::AdmitReply& reply) {
     Account& account = ex.account;
+    if (!ask.unbounded_output) account.bound_output = static_cast<std::uint64_t>(reply.reserved.output);
+    // What a single limit holds may be less: those that cut are asked from the first token on.
+    if (!account.cuts_streams)
+        account.covered_output = static_cast<std::uint64_t>(ask.expected.value_or(reply.reserved).output);
     account.reserve = account.strict_money ? reply.reserved : ask.expected.value_or(reply.reserved);
     if (ex.route->body != api::BodyKind::json) return;
     ex.metering.input_estimate = static_cast<std::uint64_t>(account.reserve.input);
@@ -280,15 +287,26 @@ void tell_crossings(const std::vector<quota::Crossing>& crossings) {
     }
 }
 
-// Counted where the provider has not told yet.
-api::Usage used_so_far(const Exchange& ex) {
+} // namespace
+
+void name_limit(Exchange& ex, const quota::CounterState& state) {
+    ex.record.limit_scope = kind_word(state.names->kind);
+    ex.record.limit_name = quota::to_string(state.dimension);
+}
+
+quota::Estimate priced(const Exchange& ex, const api::Usage& usage) {
+    quota::Estimate out{.input = static_cast<std::int64_t>(known(usage.input)),
+                        .output = static_cast<std::int64_t>(known(usage.output))};
+    if (ex.account.price != nullptr) out.nano = policy::cost(consumption(ex, usage), *ex.account.price).total;
+    return out;
+}
+
+api::Usage used_so_far(const Exchange& ex, bool complete) {
     return api::settled_usage(ex.metering.report, ex.metering.delivered,
                               {.input_estimate = ex.metering.input_estimate,
                                .tokens_per_1000_octets = cautious_rate(ex.account.strict_money),
-                               .complete = false});
+                               .complete = complete});
 }
-
-} // namespace
 
 Result<void> peek(Exchange& ex) {
     const auto moment = now();
@@ -302,8 +320,10 @@ Result<void> admit(Exchange& ex, bool hit) {
     quota::AdmitCommand command{.id = quota::ReservationId(ex.id.view()), .scopes = scopes.view(), .now = moment};
     command.ask = quota::Ask::request_only();
     if (charged) {
-        ex.account.strict_money = scopes.hard_money();
-        auto ask = ask_of(ex, ex.account.strict_money, moment.wall);
+        ex.account.strict_money = scopes.traits().hard_money;
+        ex.account.counts_tokens = scopes.traits().counts_tokens;
+        ex.account.cuts_streams = scopes.traits().cuts_streams;
+        auto ask = ask_of(ex, scopes, moment.wall);
         if (!ask) return fail(ask.error());
         command.ask = *ask;
         command.lease = ex.model->timeouts.total + kLeaseSlack;
@@ -335,6 +355,7 @@ void settle(Exchange& ex) {
             ex.record.cost_components = {};
         }
         tell_crossings(reply.crossings);
+        learn(ex);
     }
     describe_cost(ex);
     if (ex.account.admitted_us != 0) close_in_ledger(ex, moment.wall);
@@ -376,13 +397,13 @@ void note_progress(Exchange& ex) {
     const bool first = ex.account.next_progress == TimePoint{};
     ex.account.next_progress = at + kProgressPeriod;
     if (first) return;
-    const api::Usage usage = used_so_far(ex);
+    const quota::Estimate used = priced(ex, used_so_far(ex));
     ledger::Progress record;
     record.request_id = ex.id.view();
     record.at_us = micros(WallClock::now());
-    record.in_tokens = static_cast<std::int64_t>(known(usage.input));
-    record.out_tokens = static_cast<std::int64_t>(known(usage.output));
-    if (ex.account.price != nullptr) record.cost_nano = policy::cost(consumption(ex, usage), *ex.account.price).total;
+    record.in_tokens = used.input;
+    record.out_tokens = used.output;
+    if (ex.account.price != nullptr) record.cost_nano = used.nano;
     // Losing one costs precision after a crash, nothing else.
     (void)ex.worker.shared.ledger->append(record);
 }

@@ -27,6 +27,10 @@ struct Account {
     policy::quota::Estimate reserve{};         // what is charged where nobody knows what was used
     std::uint64_t hosted_calls = 0;            // of tools at the provider, at most, where the answer does not list them
     bool strict_money = false;                 // a budget that may not be overspent counts
+    bool counts_tokens = false;                // a limit of tokens or a budget does
+    bool cuts_streams = false;                 // … that ends streams which find no room in it
+    std::uint64_t bound_output = UINT64_MAX;   // tokens of output that servers do not exceed, if there is such a bound
+    std::uint64_t covered_output = 0;          // … up to which every limit holds what the answer uses
     TimePoint next_progress{};
     bool capped = false; // a maximum was put into the request
 };
@@ -38,6 +42,12 @@ struct Account {
 // Of a stream: from time to time what it has used so far goes into the ledger, so that a crash does not charge it all
 // it might have used.
 void note_progress(Exchange& ex);
+// What a usage comes to: its tokens, and its price if there is one.
+[[nodiscard]] policy::quota::Estimate priced(const Exchange& ex, const api::Usage& usage);
+// Of an answer under way: as reported, and counted where the provider has not told yet; `complete`: nothing more comes.
+[[nodiscard]] api::Usage used_so_far(const Exchange& ex, bool complete = false);
+// The record says which limit it was that refused, or cut.
+void name_limit(Exchange& ex, const policy::quota::CounterState& state);
 // Gives back what was not used and writes the ledger's SETTLE, from what metering has settled. Later calls do nothing.
 void settle(Exchange& ex);
 

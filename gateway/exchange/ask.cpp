@@ -214,6 +214,8 @@ Result<quota::Ask> ask_for(const AskInput& in) {
     if (in.price != nullptr) ask.upper.nano = std::min(policy::upper_bound(consumption(request), *in.price), kMostNano);
     ask.expected = expected_of(in, request, ask.upper);
     if (request.open) ask.open_output = open_output_of(in, request);
+    ask.guessed_output = !api::limits_output(request.size);
+    ask.unbounded_output = has(request.upper.unbounded, Unbounded::output);
     // What was cut to fit is no bound any more; an open output will be cut by the budget itself.
     const bool cut = ask.open_output ? ask.open_output->fixed_pico == kMostPico : ask.upper.nano == kMostNano;
     if (in.strict_money && cut)

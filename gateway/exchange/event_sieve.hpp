@@ -26,6 +26,11 @@ class EventSieve {
         held_.clear();
         from_ = end;
     }
+    // … and other octets go on in its place.
+    void replaced(std::size_t end, std::string_view octets) {
+        event(end, false);
+        out_ += octets;
+    }
     // What goes on of this piece, valid until the next one. `last`: no other follows, so nothing is held back.
     [[nodiscard]] std::string_view end(bool last) {
         held_ += piece_.substr(from_);

@@ -200,7 +200,7 @@ Result<void> check_grant(Exchange& ex) {
     if (ex.route->group.empty()) return {};
     // The model is judged once the body is known; here only the group.
     if (auto ok = policy::may(*ex.principal, ex.route->group, {}, ex.snapshot->catalog->names()); !ok) return ok;
-    if (ex.route->charge == api::Charge::jobs && ex.principal->hard_money) {
+    if (ex.route->charge == api::Charge::jobs && ex.principal->traits.hard_money) {
         return fail(
             Error{.type = ErrorType::policy_access_denied,
                   .status = 403,

@@ -1,9 +1,12 @@
 #include "gateway/api/completions_via_chat.hpp"
 #include "gateway/api/errors.hpp"
 #include "gateway/api/objects.hpp"
+#include "gateway/api/stream_cut.hpp"
 #include "gateway/exchange/event_sieve.hpp"
+#include "gateway/exchange/follow.hpp"
 #include "gateway/exchange/outlet.hpp"
 #include "gateway/exchange/owned_objects.hpp"
+#include "gateway/exchange/receipt.hpp"
 #include "gateway/exchange/relay_plan.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/stream_tap.hpp"
@@ -21,6 +24,8 @@ class StreamRelay {
           outlet_(ex_, 200, kEventStream, std::nullopt, plan.extra), added_usage_(asks_for_usage(ex_, plan.provider)),
           owned_(!creates_stored_response(ex_) || ex_.route->operation != api::Operation::responses) {
         if (candidate != nullptr && candidate->via_chat) converter_.emplace(ex_.model_name);
+        if (ex_.account.cuts_streams && tap_.needs_terminator())
+            cut_.emplace(converter_ ? api::Operation::chat : ex_.route->operation, ex_.view.cost.n);
     }
 
     Task<Result<void>> run();
@@ -31,16 +36,25 @@ class StreamRelay {
     Task<Result<void>> send(std::string_view octets, bool last);
     Task<Result<void>> end_broken(Error error);
     Task<Result<void>> own_response();
+    Task<Result<void>> end_cut(std::string_view piece);
     void end_stream_usage();
     void on_event(const TapEvent& event);
+    void on_whole_event(const TapEvent& event);
+    void convert(std::string_view event);
+    void follow(const TapEvent& event);
     std::string_view passing(std::string_view piece, bool last);
+    std::string cut_events();
+    [[nodiscard]] bool sifts() const noexcept { return added_usage_ || receipt_; }
 
     Plan& plan_;
     Exchange& ex_;
     StreamTap tap_;
     Outlet outlet_;
+    const bool receipt_ = wants_receipt(ex_);
     const bool added_usage_; // we asked for the usage, the client did not: its chunk stays here
     EventSieve sieve_;
+    std::optional<api::StreamCut> cut_; // where a limit may end the stream
+    std::optional<std::size_t> cut_at_; // of the piece: the end of its last event that goes on
     std::optional<api::ChatStreamToCompletions> converter_;
     std::string converted_;
     std::optional<Error> conversion_error_;
@@ -49,24 +63,77 @@ class StreamRelay {
     bool last_ = false;
 };
 
+void StreamRelay::convert(std::string_view event) {
+    auto out = converter_->event(event);
+    if (out)
+        converted_ += *out;
+    else if (!conversion_error_)
+        conversion_error_ = out.error();
+}
+
 void StreamRelay::on_event(const TapEvent& event) {
-    const bool ours = added_usage_ && event.usage_only;
+    on_whole_event(event);
+    follow(event);
+}
+
+void StreamRelay::on_whole_event(const TapEvent& event) {
+    const bool ours = added_usage_ && event.usage_only && !receipt_;
+    const bool tells = receipt_ && place_in_usage(event.data).has_value();
     if (converter_) {
-        if (ours) return;
-        auto out = converter_->event(event.octets);
-        if (out)
-            converted_ += *out;
-        else if (!conversion_error_)
-            conversion_error_ = out.error();
+        if (!ours) convert(tells ? with_receipt(ex_, event.octets, true) : event.octets);
         return;
     }
     if (!owned_ && !response_id_) response_id_ = api::created_response_id(event.data);
-    if (added_usage_) sieve_.event(event.end, !ours);
+    if (tells)
+        sieve_.replaced(event.end, with_receipt(ex_, event.octets, true));
+    else if (sifts())
+        sieve_.event(event.end, !ours);
+}
+
+// Takes what the stream uses beyond its reserve; the first event for which nothing is left is the last that goes on.
+void StreamRelay::follow(const TapEvent& event) {
+    if (!cut_) {
+        (void)keep_covered(ex_);
+        return;
+    }
+    cut_->observe(event.data);
+    if (tap_.terminated() || keep_covered(ex_)) return;
+    cut_at_ = event.end;
+    tap_.stop();
 }
 
 std::string_view StreamRelay::passing(std::string_view piece, bool last) {
     if (converter_) return converted_;
-    return added_usage_ ? sieve_.end(last) : piece;
+    return sifts() ? sieve_.end(last) : piece;
+}
+
+// The usage is settled: what is told is what is charged.
+std::string StreamRelay::cut_events() {
+    const api::Usage& used = ex_.metering.settled;
+    std::string end = cut_->end({.input = used.input.value_or(0),
+                                 .output = used.output.value_or(0),
+                                 .told = ex_.view.include_usage || receipt_},
+                                ex_.record.limit_name == "budget" ? "budget" : ex_.record.limit_name);
+    if (receipt_) end = with_receipt(ex_, end, false);
+    if (!converter_) return end;
+    converted_.clear();
+    for (std::size_t from = 0, to = 0; (to = end.find("\n\n", from)) != std::string::npos; from = to + 2)
+        convert(std::string_view(end).substr(from, to + 2 - from));
+    return converted_;
+}
+
+// A limit that cuts streams has run out: the stream gets its dialect's proper end, and its provider nothing more to do.
+Task<Result<void>> StreamRelay::end_cut(std::string_view piece) {
+    last_ = true;
+    std::string octets(converter_ ? std::string_view(converted_)
+                       : sifts()  ? sieve_.end(false)
+                                  : piece.substr(0, *cut_at_));
+    ex_.cache.store = false;
+    end_stream_usage();
+    octets += cut_events();
+    plan_.attempt.abort();
+    auto sent = co_await send(octets, true);
+    co_return sent;
 }
 
 Task<Result<void>> StreamRelay::send(std::string_view octets, bool last) {
@@ -138,7 +205,7 @@ Task<Result<void>> StreamRelay::step() {
         if (fits && !conversion_error_) {
             auto owned = co_await own_response();
             if (owned) {
-                auto passed = co_await pass(piece);
+                auto passed = co_await (cut_at_ ? end_cut(piece) : pass(piece));
                 co_return passed;
             }
             broken = owned.error();

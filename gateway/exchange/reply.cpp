@@ -81,7 +81,7 @@ metrics::Outcome outcome_of(ErrorType type) {
 std::string make_head(Exchange& ex, int status, std::string_view content_type, BodyForm form, std::uint64_t length,
                       std::string_view extra) {
     std::string out;
-    out.reserve(768);
+    out.reserve(1'280);
     http::append_status_line(out, status);
     out += ex.worker.date_line;
     http::append_field(out, "x-request-id", ex.id.view());

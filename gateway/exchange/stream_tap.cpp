@@ -67,6 +67,7 @@ bool StreamTap::needs_terminator() const noexcept {
 
 bool StreamTap::feed(std::string_view octets, TimePoint now, const std::function<void(const TapEvent&)>& on_event) {
     return splitter_.feed(octets, [&](std::string_view whole, std::size_t end) {
+        if (stopped_) return;
         TapEvent event{.octets = whole, .data = {}, .end = end};
         observe(event, now);
         if (on_event) on_event(event);

@@ -30,6 +30,9 @@ class StreamTap {
     [[nodiscard]] bool feed(std::string_view octets, TimePoint now,
                             const std::function<void(const TapEvent&)>& on_event = {});
 
+    // Events after the one that is being told are not looked at any more.
+    void stop() noexcept { stopped_ = true; }
+
     // The dialect's own end was seen: `[DONE]`, or a response's terminal event.
     [[nodiscard]] bool terminated() const noexcept { return terminated_; }
     // This dialect has such an end, so that its absence means truncation.
@@ -53,6 +56,7 @@ class StreamTap {
     std::optional<Duration> first_token_, max_gap_;
     bool terminated_ = false;
     bool error_seen_ = false;
+    bool stopped_ = false;
 };
 
 } // namespace tollgate::exchange

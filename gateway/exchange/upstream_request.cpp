@@ -3,6 +3,7 @@
 #include "gateway/api/completions_via_chat.hpp"
 #include "gateway/api/stream_usage.hpp"
 #include "gateway/base/text.hpp"
+#include "gateway/exchange/receipt.hpp"
 #include "gateway/http/grammar.hpp"
 
 #include <algorithm>
@@ -117,7 +118,8 @@ Result<void> add_json(const Exchange& ex, const upstream::Provider& provider, co
 
 bool asks_for_usage(const Exchange& ex, const upstream::Provider& provider) noexcept {
     const api::Operation operation = ex.route->operation;
-    return (provider.stream_usage || ex.account.strict_money) && ex.view.stream && !ex.view.include_usage &&
+    return (provider.stream_usage || ex.account.strict_money || wants_receipt(ex)) && ex.view.stream &&
+           !ex.view.include_usage &&
            (operation == api::Operation::chat || operation == api::Operation::text_completion);
 }
 

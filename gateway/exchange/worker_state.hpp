@@ -9,9 +9,11 @@
 #include "cache/store.hpp"
 #include "config/config.hpp"
 #include "gateway/api/answer_view.hpp"
+#include "gateway/api/prompt_text.hpp"
 #include "gateway/api/request_view.hpp"
 #include "gateway/base/crypto.hpp"
 #include "gateway/base/request_id.hpp"
+#include "gateway/exchange/habits.hpp"
 #include "gateway/exchange/object_store.hpp"
 #include "gateway/exchange/overload.hpp"
 #include "gateway/net/descriptors.hpp"
@@ -28,6 +30,7 @@
 #include "policy/ledger/ledger.hpp"
 #include "policy/price/book.hpp"
 #include "policy/quota/engine.hpp"
+#include "policy/tokens/tokenizers.hpp"
 
 #include <boost/intrusive/list.hpp>
 
@@ -71,6 +74,7 @@ struct Shared {
     DerivedKeys keys;
     policy::quota::Engine quota;
     policy::ledger::Ledger* ledger = nullptr; // set before anything is served
+    tokens::Tokenizers tokenizers;            // likewise; empty without rank files
     cache::MemoryCache cache;
     cache::Refreshes refreshes;
     cache::Purges purges;
@@ -115,6 +119,8 @@ struct WorkerState {
     upstream::Pool pool;
     api::RequestReader request_reader;
     api::AnswerReader answer_reader;
+    api::PromptReader prompt_reader;
+    Habits habits;
     crypto::Hmac cache_mac;
     cache::RawKeys raw_keys{4 << 20};
     RequestIds request_ids;

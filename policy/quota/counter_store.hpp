@@ -67,6 +67,11 @@ struct AdmitReply {
     bool shadow_exceeded = false;
 };
 
+struct ExtendReply {
+    bool extended = true;           // false: nothing was taken
+    std::optional<Denial> denial{}; // set iff a limit that cuts streams has no room: the first one
+};
+
 enum class Settled : std::uint8_t {
     settled,   // was open
     corrected, // had been reaped: now charged with what was really used
@@ -102,6 +107,9 @@ class CounterStore {
     [[nodiscard]] virtual AdmitReply peek(std::span<const ScopeHandle> scopes, const Ask& ask, Moment now) = 0;
     // Takes `extra` on top; false: does not fit, nothing was taken. Slots and requests are not part of it.
     [[nodiscard]] virtual bool top_up(const ReservationId& id, const Ask& extra, Moment now) = 0;
+    // A stream has used so much: every limit holds at least that from now on, beyond its end too (debt). Unless one
+    // that cuts streams has no room for it: then nothing is taken and the stream has to end. Not open: not extended.
+    [[nodiscard]] virtual ExtendReply extend(const ReservationId& id, const Estimate& used, Moment now) = 0;
     // What was used, priced. Absent: unknown, the whole reserve is charged. May exceed the reserve: debt.
     virtual SettleReply settle(const ReservationId& id, const std::optional<Estimate>& actual, Moment now) = 0;
     // Nothing was dispatched: everything is given back, the request included.

@@ -78,10 +78,13 @@ std::int64_t asked_of(const CounterState& state, const Ask& ask, const Decision&
     if (state.dimension == Dimension::requests) return ask.requests;
     if (state.dimension == Dimension::concurrency) return ask.slots;
     const bool expected = state.mode == Mode::balanced || state.mode == Mode::soft;
-    const std::int64_t amount = amount_of(expected ? decision.expected : decision.upper, state.dimension);
-    // A guess must not make a request impossible that the client did not even size.
-    if (expected && ask.open_output && is_rate(state.dimension)) return std::min(amount, state.capacity);
-    return amount;
+    const Estimate& amounts = expected ? decision.expected : decision.upper;
+    const std::int64_t amount = amount_of(amounts, state.dimension);
+    const bool guess = expected ? ask.guessed_output || ask.open_output : ask.unbounded_output;
+    if (!guess || !is_rate(state.dimension)) return amount;
+    // A guess must not make a request impossible that the client did not even size (scenario 9).
+    const std::int64_t known = amount_of({.input = amounts.input}, state.dimension);
+    return std::max(known, std::min(amount, state.capacity));
 }
 
 Duration wait_for(const CounterState& state, std::int64_t amount, WallTime wall) {
@@ -160,6 +163,11 @@ Decision decide(std::span<const CounterState> states, const Ask& ask, WallTime w
     }
     if (!decision.admitted) decision.output_cap.reset();
     return decision;
+}
+
+bool cuts(const CounterState& state, std::int64_t more) {
+    if (!state.cut || state.shadow || state.mode == Mode::soft || more <= 0) return false;
+    return state.used + more * state.unit() > state.full();
 }
 
 LimitView view_of(const CounterState& state, WallTime wall) {

@@ -35,6 +35,8 @@ struct Ask {
     Estimate upper{};                   // cannot be exceeded: what strict and last_call limits reserve
     std::optional<Estimate> expected{}; // what balanced and soft limits reserve; default: upper
     std::optional<OpenOutput> open_output{};
+    bool guessed_output = false;   // the client named no maximum: `expected` is a guess
+    bool unbounded_output = false; // … and nothing else is known to bound it: so is `upper`
 
     // One request that costs nothing: hits, followers, unmetered routes.
     [[nodiscard]] static Ask request_only();
@@ -56,6 +58,7 @@ struct CounterState {
     Dimension dimension = Dimension::requests;
     Mode mode = Mode::strict;
     bool shadow = false;
+    bool cut = false;            // streams that find no room are cut
     bool last_call_open = false; // a request that took the rest of this budget is still running
     bool last_call_own = false;  // … and it is the one that asks (top-up)
     std::int64_t limit = 0;      // with a temporary raise
@@ -100,6 +103,9 @@ inline constexpr Nano kMaxNano = 1'000'000'000'000'000;        // one million US
                               std::span<Verdict> verdicts);
 // The part of `amounts` that counts for `dimension`; 0 for requests and concurrency.
 [[nodiscard]] std::int64_t amount_of(const Estimate& amounts, Dimension dimension);
+
+// Whether a stream that needs `more` of this limit, in its own amounts, has to end here.
+[[nodiscard]] bool cuts(const CounterState& state, std::int64_t more);
 
 // What the client is told about one limit.
 struct LimitView {

@@ -76,6 +76,7 @@ struct LimitSpec {
     std::optional<std::int64_t> burst{}; // rates only: bucket size; default: limit
     Mode mode = Mode::strict;
     bool shadow = false;                        // counts what it would have denied, denies nothing
+    bool cut = false;                           // ends streams that find no room in it any more; else they may finish
     std::shared_ptr<const PeriodRule> period{}; // money only, required there
     std::optional<Raise> raise{};
 };

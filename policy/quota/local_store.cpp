@@ -123,6 +123,19 @@ AdmitReply LocalStore::peek(std::span<const ScopeHandle> scopes, const Ask& ask,
 
 // A line stays in the period and in the mode of its limit at the time of the call: what is configured since then
 // counts.
+void LocalStore::load_lines(const Record& record, Moment now) {
+    states_.clear();
+    for (const Line& line : record.lines) {
+        line.counter->touch(now);
+        states_.push_back(line.counter->state(now));
+        CounterState& state = states_.back();
+        state.last_call_own = line.counter->last_call == &record;
+        if (line.slot == nullptr || line.slot == line.counter->current || line.slot->period.rolling()) continue;
+        state.used = Wide{line.slot->spent} + line.slot->held; // the period of admission has ended
+        state.held = line.slot->held;
+    }
+}
+
 bool LocalStore::top_up(const ReservationId& id, const Ask& extra, Moment now) {
     Ask ask = extra;
     ask.requests = 0;
@@ -130,16 +143,7 @@ bool LocalStore::top_up(const ReservationId& id, const Ask& extra, Moment now) {
     const std::scoped_lock lock(mutex_);
     Record* const record = records_.find(id);
     if (record == nullptr || record->state != Record::State::open) return false;
-    states_.clear();
-    for (const Line& line : record->lines) {
-        line.counter->touch(now);
-        states_.push_back(line.counter->state(now));
-        CounterState& state = states_.back();
-        state.last_call_own = line.counter->last_call == record;
-        if (line.slot == nullptr || line.slot == line.counter->current || line.slot->period.rolling()) continue;
-        state.used = Wide{line.slot->spent} + line.slot->held; // the period of admission has ended
-        state.held = line.slot->held;
-    }
+    load_lines(*record, now);
     const Decision decision = decide_all(ask, now);
     if (!decision.admitted) return false;
     for (std::size_t i = 0; i < states_.size(); ++i) {
@@ -151,6 +155,30 @@ bool LocalStore::top_up(const ReservationId& id, const Ask& extra, Moment now) {
         if (verdict.capped && line.slot != nullptr) line.counter->last_call = record;
     }
     return true;
+}
+
+ExtendReply LocalStore::extend(const ReservationId& id, const Estimate& used, Moment now) {
+    if (!plausible(used)) return {.extended = false};
+    const std::scoped_lock lock(mutex_);
+    Record* const record = records_.find(id);
+    if (record == nullptr || record->state != Record::State::open) return {.extended = false};
+    load_lines(*record, now);
+    const auto missing = [&](std::size_t i) { return amount_of(used, states_[i].dimension) - record->lines[i].held; };
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        if (cuts(states_[i], missing(i)))
+            return {.extended = false, .denial = Denial{.state = states_[i], .requested = missing(i)}};
+    }
+    for (std::size_t i = 0; i < states_.size(); ++i) {
+        const std::int64_t more = missing(i); // of requests and slots a reservation holds all there is
+        if (more <= 0) continue;
+        Line& line = record->lines[i];
+        line.held += more;
+        if (line.slot != nullptr)
+            line.slot->held += more;
+        else
+            line.counter->bucket.charge(more, now.steady);
+    }
+    return {};
 }
 
 bool LocalStore::heartbeat(const ReservationId& id, const Estimate& progress, Moment now, Duration lease) {

@@ -48,6 +48,7 @@ class alignas(64) LocalStore final : public CounterStore {
     [[nodiscard]] AdmitReply admit(const AdmitCommand& command) override;
     [[nodiscard]] AdmitReply peek(std::span<const ScopeHandle> scopes, const Ask& ask, Moment now) override;
     [[nodiscard]] bool top_up(const ReservationId& id, const Ask& extra, Moment now) override;
+    [[nodiscard]] ExtendReply extend(const ReservationId& id, const Estimate& used, Moment now) override;
     SettleReply settle(const ReservationId& id, const std::optional<Estimate>& actual, Moment now) override;
     bool release(const ReservationId& id, Moment now) override;
     void abandon(const ReservationId& id) override;
@@ -60,6 +61,7 @@ class alignas(64) LocalStore final : public CounterStore {
 
     void load(std::span<const ScopeHandle> scopes, Moment now);
     AdmitReply reply_for(std::span<const ScopeHandle> scopes, const Decision& decision) const;
+    void load_lines(const Record& record, Moment now);             // the counters of an open reservation, as they stand
     [[nodiscard]] Decision decide_all(const Ask& ask, Moment now); // into verdicts_
     void take(const AdmitCommand& command);
     // Replaces what the line holds (open) or was charged (reaped) by `amount`.

@@ -50,6 +50,9 @@ class Reservation {
     [[nodiscard]] bool top_up(const Ask& extra, Moment now) {
         return store_ != nullptr && store_->top_up(id_, extra, now);
     }
+    [[nodiscard]] ExtendReply extend(const Estimate& used, Moment now) {
+        return store_ == nullptr ? ExtendReply{.extended = false} : store_->extend(id_, used, now);
+    }
     bool heartbeat(const Estimate& progress, Moment now, Duration lease) {
         return store_ != nullptr && store_->heartbeat(id_, progress, now, lease);
     }

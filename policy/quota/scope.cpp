@@ -31,6 +31,7 @@ Counter::Counter(const Scope& scope, LimitSpec spec, Moment now)
 void Counter::configure(LimitSpec spec) {
     mode_ = spec.mode;
     shadow_ = spec.shadow;
+    cut_ = spec.cut;
     limit_ = spec.limit;
     burst_ = spec.burst;
     raised_ = spec.raise.has_value();
@@ -112,6 +113,7 @@ CounterState Counter::state(Moment now) const {
                        .dimension = dimension_,
                        .mode = mode_,
                        .shadow = shadow_,
+                       .cut = cut_,
                        .last_call_open = last_call != nullptr,
                        .limit = limit_at(now.wall)};
     state.capacity = state.limit;

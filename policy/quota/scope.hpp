@@ -69,6 +69,7 @@ class Counter {
     Dimension dimension_;
     Mode mode_;
     bool shadow_;
+    bool cut_ = false;
     bool raised_ = false; // a raise is configured
     std::int64_t limit_ = 0;
     WallTime begin_ = WallTime::max(); // of `current`

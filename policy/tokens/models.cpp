@@ -72,4 +72,9 @@ std::uint64_t chat_overhead(std::string_view model, const ChatShape& chat) noexc
     return sum - std::min(sum, less);
 }
 
+std::uint64_t hidden_prompt(std::string_view model) noexcept {
+    constexpr std::uint64_t kHarmony = 128; // about 70, with a date and the names of the channels
+    return belongs(base_of(model), "gpt-oss") ? kHarmony : 0;
+}
+
 } // namespace tollgate::tokens

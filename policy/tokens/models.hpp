@@ -30,4 +30,7 @@ struct ChatShape {
 // gpt-4o, within a few tokens for later ones and with functions.
 [[nodiscard]] std::uint64_t chat_overhead(std::string_view model, const ChatShape& chat) noexcept;
 
+// Tokens of the instructions that a model's chat template writes before the client's own: gpt-oss introduces itself.
+[[nodiscard]] std::uint64_t hidden_prompt(std::string_view model) noexcept;
+
 } // namespace tollgate::tokens

@@ -1,8 +1,10 @@
 """Requests per minute: exact under concurrency, refused early, truthful in headers (design §9, limits-cache §1)."""
 
 import concurrent.futures
+import datetime
 import re
 import threading
+import time
 import unittest
 
 from common_b import BLUE, CHAT, RED, RED_TWO, Case, bearer, chat, eventually, rendered, settings
@@ -138,6 +140,27 @@ class Answer(LimitCase):
                 self.assertRegex(answer.header("x-ratelimit-reset-requests"), r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s|\d+ms)$")
                 self.assertEqual(answer.header("ratelimit-policy"), '"key-rpm";q=60;w=60')
                 self.assertRegex(answer.header("ratelimit"), r'^"key-rpm";r=\d+;t=\d+$')
+
+    def test_scenario_22_every_dialect_on_200_and_429_debt_included(self):
+        config = self.limited(key={"rpm": 60, "tpm": {"limit": 600, "burst": 2000}}, team={"rpm": 6000, "tpm": 1_000_000})
+        with self.started(config) as gateway:
+            body = chat(self.prompt, "mock-tokens-5000:nocap", max_tokens=100)
+            answers = [self.ask(status, body=body, gateway=gateway) for status in (200, 429)]
+            for answer in answers:
+                for unit, limit in (("requests", 60), ("tokens", 600)):
+                    self.assertEqual(answer.header(f"x-ratelimit-limit-{unit}"), str(limit))
+                    self.assertEqual(answer.header(f"anthropic-ratelimit-{unit}-limit"), str(limit))
+                    remaining = answer.header(f"x-ratelimit-remaining-{unit}")
+                    self.assertGreaterEqual(int(remaining), 0)
+                    self.assertEqual(answer.header(f"anthropic-ratelimit-{unit}-remaining"), remaining)
+                    self.assertRegex(answer.header(f"x-ratelimit-reset-{unit}"), r"^(\d+h)?(\d+m)?(\d+(\.\d+)?s|\d+ms)$")
+                    reset = answer.header(f"anthropic-ratelimit-{unit}-reset")
+                    self.assertRegex(reset, r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
+                    ends = datetime.datetime.fromisoformat(reset.replace("Z", "+00:00")).timestamp()
+                    self.assertLess(abs(ends - time.time()), 3600)
+                self.assertEqual(answer.header("ratelimit-policy"), '"key-rpm";q=60;w=60, "key-tpm";q=600;w=60')
+                self.assertRegex(answer.header("ratelimit"), r'^"key-rpm";r=\d+;t=\d+, "key-tpm";r=\d+;t=\d+$')
+            self.assertEqual(answers[1].header("x-ratelimit-remaining-tokens"), "0")
 
     def test_no_limit_no_headers_and_none_of_the_providers(self):
         with self.started(self.limited()) as gateway:

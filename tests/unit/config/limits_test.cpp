@@ -112,6 +112,7 @@ TEST(Budgets, every_key_reaches_its_field) {
     EXPECT_EQ(week.timezone, "UTC");
     EXPECT_EQ(week.mode, LimitMode::strict);
     EXPECT_EQ(week.on_exhausted, OnExhausted::finish);
+    EXPECT_EQ(budget_of("{ usd: 5, per: day, on_exhausted: cut }").on_exhausted, OnExhausted::cut);
     EXPECT_EQ(budget_of("{ usd: 5, per: rolling, window: 7d }").window, 168h);
     EXPECT_EQ(budget_of("{ usd: 0, per: lifetime }").per, Per::lifetime);
 }

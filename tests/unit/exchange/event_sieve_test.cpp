@@ -54,5 +54,30 @@ TEST(EventSieveTest, wholeEvents_areNeverHeldBack) {
     EXPECT_EQ(sieve.end(false), event);
 }
 
+// An event that others go in the place of.
+TEST(EventSieveTest, aReplacedEvent_goesInItsPlaceWhateverTheSegmentation) {
+    const std::string before = "data: {\"choices\":[{}]}\n\n", after = "data: [DONE]\n\n";
+    const std::string stream = before + "data: " + std::string(kUsage) + "\n\n" + after;
+    for (std::size_t size = 1; size <= stream.size(); ++size) {
+        api::AnswerReader reader;
+        Metering metering;
+        StreamTap tap(api::Operation::chat, reader, TimePoint(), metering);
+        EventSieve sieve;
+        std::string out;
+        for (std::size_t at = 0; at < stream.size(); at += size) {
+            const std::string piece = stream.substr(at, size);
+            sieve.begin(piece);
+            EXPECT_TRUE(tap.feed(piece, TimePoint(), [&](const TapEvent& e) {
+                if (e.usage_only)
+                    sieve.replaced(e.end, "new");
+                else
+                    sieve.event(e.end, true);
+            }));
+            out += sieve.end(at + size >= stream.size());
+        }
+        ASSERT_EQ(out, before + "new" + after) << size;
+    }
+}
+
 } // namespace
 } // namespace tollgate::exchange

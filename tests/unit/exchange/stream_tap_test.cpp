@@ -251,5 +251,18 @@ TEST_F(StreamTapTest, eventAboveTheCap_endsTheStream) {
     EXPECT_LE(sent, http::kMaxSseEvent + piece.size());
 }
 
+TEST_F(StreamTapTest, onceStopped_looksAtNoFurtherEvent) {
+    StreamTap t = tap();
+    std::size_t told = 0;
+    const std::string stream = event(kRole) + event(kText) + event(kText) + event(kUsage) + event("[DONE]");
+    EXPECT_TRUE(t.feed(stream, kStart, [&](const TapEvent&) {
+        if (++told == 2) t.stop();
+    }));
+    EXPECT_EQ(told, 2U);
+    EXPECT_EQ(metering_.delivered.deltas(), 1U);
+    EXPECT_FALSE(report().output);
+    EXPECT_FALSE(t.terminated());
+}
+
 } // namespace
 } // namespace tollgate::exchange

@@ -66,16 +66,20 @@ quota::LimitView requests() {
 ToldLimits told(std::initializer_list<quota::LimitView> views) {
     ToldLimits limits;
     for (const quota::LimitView& view : views) limits.views[limits.count++] = view;
+    limits.at = std::chrono::sys_days(std::chrono::year(2026) / 11 / 30) + 23h + 59min + 58s + 1ms;
     return limits;
 }
 
-TEST(LimitHeaders, scenario_22_all_five_lines_of_the_tightest_scope) {
+TEST(LimitHeaders, scenario_22_all_lines_of_the_tightest_scope) {
     std::string out = "x: y\r\n";
     append_limit_headers(out, told({requests()}));
     EXPECT_EQ(out, "x: y\r\n"
                    "x-ratelimit-limit-requests: 60\r\n"
                    "x-ratelimit-remaining-requests: 12\r\n"
                    "x-ratelimit-reset-requests: 6m0s\r\n"
+                   "anthropic-ratelimit-requests-limit: 60\r\n"
+                   "anthropic-ratelimit-requests-remaining: 12\r\n"
+                   "anthropic-ratelimit-requests-reset: 2026-12-01T00:05:59Z\r\n"
                    "ratelimit-policy: \"key-rpm\";q=60;w=60\r\n"
                    "ratelimit: \"key-rpm\";r=12;t=5\r\n");
 }
@@ -92,7 +96,9 @@ TEST(LimitHeaders, tokens_have_openais_names_and_a_budget_is_in_whole_dollars) {
                .remaining = 999'999'999,
                .reset = 86'112s}}));
     EXPECT_NE(out.find("x-ratelimit-limit-tokens: 400000\r\nx-ratelimit-remaining-tokens: 0\r\n"
-                       "x-ratelimit-reset-tokens: 1s\r\n"),
+                       "x-ratelimit-reset-tokens: 1s\r\nanthropic-ratelimit-tokens-limit: 400000\r\n"
+                       "anthropic-ratelimit-tokens-remaining: 0\r\n"
+                       "anthropic-ratelimit-tokens-reset: 2026-12-01T00:00:00Z\r\n"),
               std::string::npos)
         << out;
     EXPECT_NE(out.find("ratelimit-policy: \"key-rpm\";q=60;w=60, \"team-input_tpm\";q=400000;w=60, "

@@ -67,6 +67,50 @@ TEST(QuotaBudget, scenario_35_a_top_up_is_denied_where_the_budget_ends) {
     EXPECT_EQ(org.reading().spent, 9 * kCost);
 }
 
+TEST(QuotaBudget, scenario_35_a_stream_holds_what_it_uses_until_a_limit_that_cuts_has_no_room) {
+    LimitSpec cutting = budget(10 * kCost, Mode::balanced);
+    cutting.cut = true;
+    Org org({scope("key", "k", {cutting, tpm(100, Mode::balanced), rpm(10), slots(1)})});
+    Admission stream = org.admit(ask_for({.output = 90, .nano = 9 * kCost}, Estimate{.output = 10, .nano = kCost}));
+    EXPECT_TRUE(stream.reservation.extend({.output = 5, .nano = kCost / 2}, at()).extended);
+    EXPECT_EQ(org.reading().state.held, kCost) << "never less than was reserved";
+    EXPECT_TRUE(stream.reservation.extend({.output = 200, .nano = 10 * kCost}, at()).extended);
+    EXPECT_EQ(org.reading().state.held, 10 * kCost);
+    EXPECT_EQ(org.remaining(0, 1), 0) << "a limit that lets streams finish takes the rest as debt";
+    EXPECT_EQ(org.remaining(0, 2), 9);
+    EXPECT_EQ(org.reading(0, 3).state.used, 1);
+    const ExtendReply over = stream.reservation.extend({.output = 400, .nano = 10 * kCost + 1}, at());
+    EXPECT_FALSE(over.extended);
+    ASSERT_TRUE(over.denial);
+    EXPECT_EQ(over.denial->state.dimension, Dimension::money);
+    EXPECT_EQ(over.denial->requested, 1);
+    EXPECT_EQ(org.reading().state.held, 10 * kCost) << "the denied step took nothing, from no limit";
+    EXPECT_EQ(org.reading(0, 1).state.used, 200 * kToken);
+    stream.reservation.settle(Estimate{.output = 200, .nano = 10 * kCost}, at());
+    EXPECT_EQ(org.reading().spent, 10 * kCost);
+    EXPECT_EQ(org.reading().state.held, 0);
+    EXPECT_EQ(org.reading(0, 1).state.used, 200 * kToken);
+}
+
+TEST(QuotaBudget, streams_are_not_cut_by_limits_in_shadow_soft_ones_or_once_they_are_closed) {
+    for (const bool shadow : {false, true}) {
+        LimitSpec lenient = budget(kCost, shadow ? Mode::balanced : Mode::soft);
+        lenient.cut = true;
+        lenient.shadow = shadow;
+        Org org({scope("key", "k", {lenient})});
+        Admission stream = org.admit(ask_for(money(kCost)));
+        EXPECT_TRUE(stream.reservation.extend(money(5 * kCost), at()).extended);
+        EXPECT_EQ(org.reading().state.held, 5 * kCost);
+        EXPECT_FALSE(stream.reservation.extend({.nano = -1}, at()).extended);
+        const ReservationId id = stream.reservation.id();
+        stream.reservation.settle(money(kCost), at());
+        const ExtendReply closed = org.store().extend(id, money(9 * kCost), at());
+        EXPECT_FALSE(closed.extended);
+        EXPECT_FALSE(closed.denial);
+        EXPECT_EQ(org.reading().spent, kCost);
+    }
+}
+
 TEST(QuotaBudget, a_last_call_that_is_topped_up_goes_on_within_what_it_took) {
     Org org({scope("key", "k", {budget(10 * kCost, Mode::last_call)})});
     Admission stream = org.admit(ask_for(money(20 * kCost)));

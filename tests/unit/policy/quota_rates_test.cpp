@@ -116,6 +116,16 @@ TEST(QuotaRates, scenario_9_an_unsized_request_is_clamped_to_what_the_bucket_can
     ASSERT_TRUE(guessed.reply.admitted);
     EXPECT_FALSE(guessed.reply.output_cap.has_value());
     EXPECT_EQ(balanced.remaining(), 0);
+    // Without any bound of the output the strict limit holds a guess, too; the input it does know.
+    Ask unbounded = ask_for({.input = 20, .output = 1'024});
+    unbounded.unbounded_output = unbounded.guessed_output = true;
+    EXPECT_TRUE(Org({scope("key", "k", {tpm(500)})}).admit(unbounded).reply.admitted);
+    unbounded.upper.input = 501;
+    EXPECT_FALSE(Org({scope("key", "k", {tpm(500)})}).admit(unbounded).reply.admitted);
+    unbounded.upper.input = 20;
+    unbounded.unbounded_output = false;
+    EXPECT_FALSE(Org({scope("key", "k", {tpm(500)})}).admit(unbounded).reply.admitted) << "1,024 is a bound";
+    EXPECT_TRUE(Org({scope("key", "k", {tpm(500, Mode::balanced)})}).admit(unbounded).reply.admitted);
     Org tiny({scope("key", "k", {tpm(200)})});
     const Admission never = tiny.admit(ask);
     ASSERT_FALSE(never.reply.admitted);

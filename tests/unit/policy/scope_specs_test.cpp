@@ -42,7 +42,8 @@ std::string refusal_of(const std::string& more) {
 TEST(ScopeSpecs, every_limit_of_a_team_reaches_its_dimension) {
     const config::Config config = loaded(
         "teams: { t: { contact: \"#t\", limits: { rpm: { limit: 60, burst: 7, raise: { by: 5, until: 2027-01-01 } },\n"
-        "  tpm: { limit: 400k, mode: balanced }, input_tpm: { limit: 5, shadow: true }, output_tpm: 6,\n"
+        "  tpm: { limit: 400k, mode: balanced }, input_tpm: { limit: 5, shadow: true }, output_tpm: { limit: 6, "
+        "on_exhausted: cut },\n"
         "  concurrency: { limit: 40, mode: soft } } } }\n");
     const quota::ScopeSpec scope = team_scope(config, "t");
     EXPECT_EQ(scope.kind + " " + scope.name + " " + scope.contact, "team t #t");
@@ -59,7 +60,9 @@ TEST(ScopeSpecs, every_limit_of_a_team_reaches_its_dimension) {
     EXPECT_EQ(scope.limits[1].mode, Mode::balanced);
     EXPECT_EQ(scope.limits[2].dimension, Dimension::input_tokens);
     EXPECT_TRUE(scope.limits[2].shadow);
+    EXPECT_FALSE(scope.limits[2].cut);
     EXPECT_EQ(scope.limits[3].dimension, Dimension::output_tokens);
+    EXPECT_TRUE(scope.limits[3].cut);
     EXPECT_EQ(scope.limits[4].dimension, Dimension::concurrency);
     EXPECT_EQ(scope.limits[4].mode, Mode::soft);
     EXPECT_EQ(scope.limits[4].window, "");

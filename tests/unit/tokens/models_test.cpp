@@ -68,5 +68,11 @@ TEST(TokenModels, ChatOverheadIsNeverBelowNothing) {
     EXPECT_EQ(chat_overhead("gpt-4", {.function_messages = 100}), 0U);
 }
 
+TEST(TokenModels, HiddenPromptOfTheTemplate) {
+    EXPECT_GE(hidden_prompt("gpt-oss-120b"), 70U);
+    EXPECT_EQ(hidden_prompt("gpt-4o"), 0U);
+    EXPECT_EQ(hidden_prompt("gpt-oscar"), 0U);
+}
+
 } // namespace
 } // namespace tollgate::tokens
