@@ -160,6 +160,32 @@ Provider bind_provider(const Value& section, Sink& sink) {
     return out;
 }
 
+std::optional<Webhook> bind_webhook(const Value& root, Sink& sink) {
+    const Value* const section = root.find("alerts.webhook");
+    if (section == nullptr) return std::nullopt;
+    Webhook out;
+    out.endpoint.name = section->path;
+    out.endpoint.mark = section->place.mark;
+    take<bool>(*section, "private", out.endpoint.is_private);
+    bind_ranges(*section, "cidr", out.endpoint.cidr, sink);
+    take_text(*section, "ca_file", out.endpoint.ca_file);
+    take<Secret>(*section, "secret", out.secret);
+    take<std::chrono::milliseconds>(*section, "timeout", out.timeout);
+    const Secret* const url = section->get<Secret>("url");
+    if (url == nullptr) return out;
+    auto parsed = parse_webhook_url(url->reveal());
+    if (!parsed) {
+        sink.add(Code::bad_webhook_url, section->place_of("url"), "`alerts.webhook.url` is not the URL of a webhook",
+                 {std::move(parsed.error()), "want a URL such as https://hooks.example.com/tollgate"});
+        return out;
+    }
+    out.endpoint.https = parsed->base.https;
+    out.endpoint.host = std::move(parsed->base.host);
+    out.endpoint.port = parsed->base.port;
+    out.target = Secret(parsed->target);
+    return out;
+}
+
 Upstream bind_upstream(const Value& section, const Model& model) {
     Upstream out;
     out.mark = section.place.mark;
@@ -266,6 +292,7 @@ Config bind(const Value& root, Sink& sink) {
     take<bool>(root, "prices.shipped", out.prices.shipped);
     take_text(root, "tokenizers.path", out.tokenizers.path);
     take<std::uint64_t>(root, "tokenizers.max_body", out.tokenizers.max_body);
+    out.alerts.webhook = bind_webhook(root, sink);
     bind_cache(root, out.cache);
     take<std::uint64_t>(root, "body.json", out.body.json);
     take<std::uint64_t>(root, "body.multipart", out.body.multipart);

@@ -153,10 +153,17 @@ void check_master(const Value& root, const Config& config, Sink& sink) {
     }
 }
 
+void check_webhook_secret(const Value& root, const Config& config, Sink& sink) {
+    if (!config.alerts.webhook || !is_placeholder(config.alerts.webhook->secret.reveal())) return;
+    sink.add(Code::placeholder_secret, root.place_of("alerts.webhook.secret"),
+             "`alerts.webhook.secret` is a well-known placeholder", {{}, "make one with `openssl rand -hex 32` (R9)"});
+}
+
 } // namespace
 
 void check_identity(const Value& root, const Config& config, Sink& sink) {
     check_master(root, config, sink);
+    check_webhook_secret(root, config, sink);
     const auto members = [&](std::string_view name) -> std::span<const Value> {
         const Value* const value = root.find(name);
         return value != nullptr ? std::span<const Value>(value->members) : std::span<const Value>();

@@ -70,58 +70,75 @@ bool is_local_name(std::string_view host) noexcept {
     return host.size() > kLocal.size() && iequals(host.substr(host.size() - kLocal.size()), kLocal);
 }
 
-void check_cidr(const Provider& provider, const std::optional<Address>& address, const Value& section, Sink& sink) {
+// Something that is called, and how its URL is named to the operator.
+struct Called {
+    const Provider& endpoint;
+    const Value& section;
+    std::string_view url; // key of the section
+    std::string who;      // "provider `p`"
+
+    [[nodiscard]] const Place& place() const { return section.place_of(url); }
+};
+
+void check_cidr(const Called& called, const std::optional<Address>& address, Sink& sink) {
+    const std::vector<AddressRange>& cidr = called.endpoint.cidr;
     const auto holds = [&](const AddressRange& range) { return contains(range, *address); };
-    if (!address || provider.cidr.empty() || std::ranges::any_of(provider.cidr, holds)) return;
-    sink.add(Code::address_outside_cidr, section.place_of("base_url"),
-             fmt::format("the address of provider `{}` is outside its `cidr`", quotable(provider.name)),
+    if (!address || cidr.empty() || std::ranges::any_of(cidr, holds)) return;
+    sink.add(Code::address_outside_cidr, called.place(),
+             fmt::format("the address of {} is outside its `cidr`", called.who),
              {"would never be connected to", "add its range to `cidr`"});
 }
 
 // R16, as far as the text decides it; names are checked again at every connect.
-void check_upstream_address(const Provider& provider, const Value& section, Sink& sink) {
-    const Place& place = section.place_of("base_url");
-    const std::optional<Address> address = parse_address(provider.host);
-    if (is_metadata_name(provider.host) || (address && reach_of(*address) == Reach::forbidden)) {
-        sink.add(Code::metadata_address, place,
-                 fmt::format("provider `{}` points at a cloud metadata service", quotable(provider.name)),
+void check_upstream_address(const Called& called, Sink& sink) {
+    const Provider& endpoint = called.endpoint;
+    const std::optional<Address> address = parse_address(endpoint.host);
+    if (is_metadata_name(endpoint.host) || (address && reach_of(*address) == Reach::forbidden)) {
+        sink.add(Code::metadata_address, called.place(),
+                 fmt::format("{} points at a cloud metadata service", called.who),
                  {"never an upstream", "metadata services hand out credentials, so no setting permits them (R16)"});
         return;
     }
-    if (provider.is_private) return check_cidr(provider, address, section, sink);
-    if (!provider.cidr.empty()) {
-        sink.add(Code::cidr_not_private, section.place_of("cidr"),
-                 fmt::format("provider `{}` has a `cidr` and is not private", quotable(provider.name)),
+    if (endpoint.is_private) return check_cidr(called, address, sink);
+    if (!endpoint.cidr.empty()) {
+        sink.add(Code::cidr_not_private, called.section.place_of("cidr"),
+                 fmt::format("{} has a `cidr` and is not private", called.who),
                  {"narrows nothing", "add `private: true`, or remove it"});
     }
-    if ((address && reach_of(*address) != Reach::open) || is_local_name(provider.host)) {
-        sink.add(Code::address_not_private, place,
-                 fmt::format("provider `{}` has a private or loopback address", quotable(provider.name)),
-                 {"not a public address", "add `private: true` to this provider if that is meant"});
-    } else if (!provider.https) {
-        sink.add(Code::http_not_private, place,
-                 fmt::format("provider `{}` is called over plain http", quotable(provider.name)),
-                 {"keys and prompts would travel in the clear",
+    if ((address && reach_of(*address) != Reach::open) || is_local_name(endpoint.host)) {
+        sink.add(Code::address_not_private, called.place(),
+                 fmt::format("{} has a private or loopback address", called.who),
+                 {"not a public address", "add `private: true` beside it if that is meant"});
+    } else if (!endpoint.https) {
+        sink.add(Code::http_not_private, called.place(), fmt::format("{} is called over plain http", called.who),
+                 {"what is sent would travel in the clear",
                   "use https, or add `private: true` for an endpoint in your own network"});
     }
 }
 
-void check_loop(const Provider& provider, const Value& section, const Config& config, Sink& sink) {
-    const std::optional<Address> address = parse_address(provider.host);
-    const bool local = is_local_name(provider.host);
+void check_loop(const Called& called, const Config& config, Sink& sink) {
+    const std::optional<Address> address = parse_address(called.endpoint.host);
+    const bool local = is_local_name(called.endpoint.host);
     if (!address && !local) return;
     for (const Listener& listener : listeners(config)) {
-        if (listener.endpoint->port != provider.port) continue;
+        if (listener.endpoint->port != called.endpoint.port) continue;
         const std::optional<Address> own = parse_address(listener.endpoint->host);
         if (!own) continue;
         const bool loopback = local || is_loopback(*address) || is_unspecified(*address);
         const bool meets = loopback ? is_loopback(*own) || is_unspecified(*own) : *own == *address;
         if (!meets) continue;
-        sink.add(Code::own_listener, section.place_of("base_url"),
-                 fmt::format("provider `{}` is Tollgate itself, `{}`", quotable(provider.name), listener.path),
+        sink.add(Code::own_listener, called.place(),
+                 fmt::format("{} is Tollgate itself, `{}`", called.who, listener.path),
                  {"a loop", "use the endpoint's own address and port"});
         return;
     }
+}
+
+void check_called(const Called& called, const Config& config, Sink& sink) {
+    check_file(called.section, "ca_file", called.endpoint.ca_file, sink);
+    if (called.endpoint.host.empty()) return; // a URL that could not be taken apart
+    check_upstream_address(called, sink);
+    check_loop(called, config, sink);
 }
 
 void check_header_secrets(const Value& section, Sink& sink) {
@@ -187,15 +204,15 @@ void check_network(const Value& root, const Config& config, Sink& sink) {
             if (path != nullptr) check_file(item, {}, *path, sink);
         }
     }
+    if (const Value* const webhook = root.find("alerts.webhook"))
+        check_called({config.alerts.webhook->endpoint, *webhook, "url", "`alerts.webhook`"}, config, sink);
     const Value* const providers = root.find("providers");
     if (providers == nullptr) return;
     for (const Value& section : providers->members) {
         const Provider& provider = config.providers.at(section.name);
-        check_file(section, "ca_file", provider.ca_file, sink);
         check_header_secrets(section, sink);
-        if (provider.host.empty()) continue;
-        check_upstream_address(provider, section, sink);
-        check_loop(provider, section, config, sink);
+        check_called({provider, section, "base_url", fmt::format("provider `{}`", quotable(provider.name))}, config,
+                     sink);
     }
     check_default_for(root, config, sink);
 }

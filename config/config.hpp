@@ -303,6 +303,18 @@ struct Tokenizers {
     std::uint64_t max_body = 64ULL << 10;                // larger bodies are bounded by their octets
 };
 
+// Who is told that a budget has passed a threshold.
+struct Webhook {
+    Provider endpoint; // without keys; `base_url` and `path_prefix` stay empty: the URL may be a secret as a whole
+    Secret target;     // "/hooks/1?token=…"
+    Secret secret;     // signs the messages; empty: they are not signed
+    std::chrono::milliseconds timeout{10'000};
+};
+
+struct Alerts {
+    std::optional<Webhook> webhook;
+};
+
 struct Config {
     std::string file; // path it was loaded from
     std::string hash; // first 12 hex digits of SHA-256 of the text
@@ -317,6 +329,7 @@ struct Config {
     std::vector<Key> keys;
     Prices prices;
     Tokenizers tokenizers;
+    Alerts alerts;
     Cache cache;
     Body body;
     Overload overload;

@@ -65,6 +65,7 @@ enum class Code : std::uint8_t {
     file_missing,
     wildcard_misplaced,
     own_listener,
+    bad_webhook_url,
     bad_range,
     cidr_not_private,
     address_outside_cidr,

@@ -122,6 +122,23 @@ std::expected<BaseUrl, std::string> parse_base_url(std::string_view text) {
     return out;
 }
 
+std::expected<WebhookUrl, std::string> parse_webhook_url(std::string_view text) {
+    const auto allowed = [](char c) {
+        return c > ' ' && c <= '~' && std::string_view("\"#<>\\^`{|}").find(c) == std::string_view::npos;
+    };
+    const std::size_t mark = std::min(text.find('?'), text.size());
+    const std::string_view before = text.substr(0, mark);
+    const std::string_view query = text.substr(mark);
+    if (!std::ranges::all_of(query, allowed)) return Failure("the query holds a fragment or a strange character");
+    std::expected<BaseUrl, std::string> base = parse_base_url(before);
+    if (!base) return Failure(std::move(base.error()));
+    WebhookUrl out{.base = std::move(*base), .target = {}};
+    out.target = out.base.path;
+    if (out.target.empty() || before.ends_with('/')) out.target += '/';
+    out.target += query;
+    return out;
+}
+
 std::expected<RedisUrl, std::string> parse_redis_url(std::string_view text) {
     RedisUrl out;
     if (iequals(text.substr(0, 9), "rediss://")) return Failure("TLS to Redis is not enforced by this version");

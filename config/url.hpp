@@ -1,4 +1,4 @@
-// The two URLs of a config, taken apart. Pure; an error is a reason that never quotes the URL (it may hold a password).
+// The URLs of a config, taken apart. Pure; an error is a reason that never quotes the URL (it may hold a password).
 #pragma once
 
 #include "gateway/base/secret.hpp"
@@ -19,6 +19,13 @@ struct BaseUrl {
     std::string path; // "/v1" or empty
 };
 [[nodiscard]] std::expected<BaseUrl, std::string> parse_base_url(std::string_view text);
+
+// A base URL that may have a query. `target` is what the request line says: path and query, as written.
+struct WebhookUrl {
+    BaseUrl base;
+    std::string target; // "/hooks/1?token=…"
+};
+[[nodiscard]] std::expected<WebhookUrl, std::string> parse_webhook_url(std::string_view text);
 
 struct RedisUrl {
     std::string host;

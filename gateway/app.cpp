@@ -129,6 +129,8 @@ class Main {
             if (auto ok = workers_.back()->listen(running_.listen.api); !ok) return ok;
         }
         watch_pressure();
+        shared_.alerts->use(compiled->webhook);
+        shared_.alerts->start();
         for (auto& worker : workers_) worker->start();
         log_start(*compiled->snapshot, count);
         notifier_.ready(status());
@@ -143,6 +145,7 @@ class Main {
         reap();
         io_.run();
         for (auto& worker : workers_) worker->join();
+        shared_.alerts->stop(kLastWords);
         return shared_.resolver.stop(kLookUpPatience); // its threads post to the workers' contexts, which go next
     }
 
@@ -206,7 +209,8 @@ class Main {
         reap_timer_.expires_after(kReapPeriod);
         reap_timer_.async_wait([this](boost::system::error_code error) {
             if (error || finished_) return;
-            const auto reaped = shared_.quota.reap({Clock::now(), WallClock::now()});
+            auto reaped = shared_.quota.reap({Clock::now(), WallClock::now()});
+            shared_.alerts->tell(std::move(reaped.crossings));
             if (!reaped.ids.empty())
                 log::error("reservations that nobody settled were charged",
                            {{"count", std::to_string(reaped.ids.size())}});
@@ -276,6 +280,7 @@ class Main {
         announce(*compiled, shared_.registry);
         use_limits(compiled->snapshot->config);
         for (auto& worker : workers_) worker->use(compiled->snapshot, compiled->tls);
+        shared_.alerts->use(compiled->webhook);
         running_ = std::move(*loaded.config);
         log::info("the configuration was reloaded", {{"config_hash", running_.hash}});
         return true;
@@ -371,6 +376,8 @@ int run_gateway(config::Config config) {
     if (!stored) return refuse(stored.error());
     auto ledger = open_ledger(config.store_path);
     if (!ledger) return refuse(ledger.error());
+    auto alert_book = policy::alerts::Book::open(config.store_path + "/alerts.db");
+    if (!alert_book) return refuse(alert_book.error());
     try {
         metrics::Registry registry;
         metrics::LogSink access_log(config.access_log.path);
@@ -379,6 +386,8 @@ int run_gateway(config::Config config) {
         shared.pseudonym = make_pseudonym();
         shared.ledger = ledger->get();
         shared.tokenizers = load_tokenizers(config.tokenizers);
+        alerts::Sender sender(std::move(*alert_book), shared.resolver, registry);
+        shared.alerts = &sender;
         register_sources(shared);
         Main main(std::move(config), std::move(*stored), shared, descriptors);
         if (auto started = main.start(); !started) {

@@ -5,7 +5,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <string_view>
 
 namespace tollgate {
@@ -61,14 +63,17 @@ std::expected<std::unique_ptr<ledger::Ledger>, std::string> open_ledger(const st
 }
 
 std::expected<void, std::string> restore_budgets(const policy::Directory& directory, quota::Engine& engine,
-                                                 const std::string& ledger_path, quota::Moment now) {
+                                                 const std::string& ledger_path, quota::Moment now,
+                                                 std::vector<quota::Crossing>& crossings) {
     for (const policy::BudgetPlace& place : directory.budgets()) {
         for (const quota::Period& period : counted_periods(*place.period, now.wall)) {
             const auto spent = ledger::spent_nano(ledger_path, query_of(place, period));
             if (!spent)
                 return std::unexpected(
                     fmt::format("what {} \"{}\" has spent cannot be read: {}", place.kind, place.name, spent.error()));
-            engine.store(place.store)->restore(place.kind, place.name, place.window, period, *spent, now);
+            std::ranges::move(
+                engine.store(place.store)->restore(place.kind, place.name, place.window, period, *spent, now),
+                std::back_inserter(crossings));
         }
     }
     return {};

@@ -8,6 +8,7 @@
 #include <expected>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace tollgate {
 
@@ -17,10 +18,10 @@ namespace tollgate {
 open_ledger(const std::string& store_path);
 
 // Raises each budget's counter to what the ledger knows was spent in its current period; never lowers one, so it may be
-// repeated. The error says which budget could not be counted: then nobody may spend it. Blocks on the disk.
-[[nodiscard]] std::expected<void, std::string> restore_budgets(const policy::Directory& directory,
-                                                               policy::quota::Engine& engine,
-                                                               const std::string& ledger_path,
-                                                               policy::quota::Moment now);
+// repeated. Adds the thresholds that are passed by it to `crossings`, whether it fails or not: nobody tells them again.
+// The error says which budget could not be counted: then nobody may spend it. Blocks on the disk.
+[[nodiscard]] std::expected<void, std::string>
+restore_budgets(const policy::Directory& directory, policy::quota::Engine& engine, const std::string& ledger_path,
+                policy::quota::Moment now, std::vector<policy::quota::Crossing>& crossings);
 
 } // namespace tollgate

@@ -55,6 +55,9 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
     Compiled out;
     auto catalog = upstream::Catalog::build(config);
     if (!catalog) return std::unexpected(catalog.error());
+    auto webhook = alerts::compile_webhook(config);
+    if (!webhook) return std::unexpected(webhook.error());
+    out.webhook = std::move(*webhook);
     if (config.listen.tls) {
         auto context =
             net::server_context(config.listen.tls->cert, config.listen.tls->key, config.listen.tls->client_ca);
@@ -67,8 +70,10 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
         if (!prices) return std::unexpected(prices.error());
         for (const std::string& problem : prices->problems()) log::warning("a price list", {{"problem", problem}});
         const policy::quota::Moment now{Clock::now(), WallClock::now()};
-        if (auto ok = restore_budgets(directory, shared.quota, shared.ledger->path(), now); !ok)
-            return std::unexpected(ok.error());
+        std::vector<policy::quota::Crossing> crossings;
+        const auto restored = restore_budgets(directory, shared.quota, shared.ledger->path(), now, crossings);
+        shared.alerts->tell(std::move(crossings));
+        if (!restored) return std::unexpected(restored.error());
         auto vocabulary = vocabulary_of(**catalog, directory);
         out.snapshot = std::make_shared<const exchange::Snapshot>(exchange::Snapshot{
             std::move(config), std::move(*catalog), std::move(directory), std::move(vocabulary), std::move(*prices)});

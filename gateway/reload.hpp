@@ -12,7 +12,8 @@ namespace tollgate {
 
 struct Compiled {
     exchange::SnapshotPtr snapshot;
-    net::TlsContext tls; // null: clear text
+    net::TlsContext tls;        // null: clear text
+    alerts::WebhookPtr webhook; // null: none
 };
 
 // Everything that can fail happens before anything is shared: an error leaves the running configuration untouched.

@@ -133,6 +133,11 @@ constexpr std::array kRows{
           "Held for requests in flight."),
     gauge(Family::budget_resets_timestamp_seconds, "tollgate_budget_resets_timestamp_seconds",
           {"scope", "name", "window"}, "End of the current period of a budget; absent for budgets without one."),
+    counter(Family::budget_alerts_total, "tollgate_budget_alerts_total", {"scope", "threshold"},
+            "Thresholds of budgets (50, 80, 90 or 100 percent) that were passed, once per period."),
+    counter(Family::alert_deliveries_total, "tollgate_alert_deliveries_total", {"result"},
+            "Attempts to deliver an alert to the webhook; result is delivered, failed or, if it was the last one, "
+            "abandoned."),
     gauge(Family::keys, "tollgate_keys", {"state"}, "Keys by state."),
 
     counter(Family::upstream_attempts_total, "tollgate_upstream_attempts_total",

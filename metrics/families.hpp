@@ -55,6 +55,8 @@ enum class Family : std::uint16_t {
     budget_spent_usd,
     budget_reserved_usd,
     budget_resets_timestamp_seconds,
+    budget_alerts_total,
+    alert_deliveries_total,
     keys,
     // Upstreams.
     upstream_attempts_total,

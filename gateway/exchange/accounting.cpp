@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <utility>
 
 namespace tollgate::exchange {
 namespace {
@@ -25,10 +26,8 @@ constexpr Duration kProgressPeriod = std::chrono::seconds(10);
 
 // Metrics want words of a closed set in static storage.
 std::string_view kind_word(std::string_view kind) {
-    static constexpr std::array<std::string_view, 7> kKinds{"key",       "team",       "org",      "model",
-                                                            "key|model", "team|model", "org|model"};
-    const auto found = std::ranges::find(kKinds, kind);
-    return found == kKinds.end() ? std::string_view("other") : *found;
+    const auto found = std::ranges::find(quota::kScopeKinds, kind);
+    return found == quota::kScopeKinds.end() ? std::string_view("other") : *found;
 }
 
 quota::Moment now() {
@@ -273,20 +272,6 @@ void close_in_ledger(Exchange& ex, WallTime wall) {
     ex.account.admitted_us = 0;
 }
 
-void tell_crossings(const std::vector<quota::Crossing>& crossings) {
-    for (const quota::Crossing& crossing : crossings) {
-        std::string spent, limit;
-        quota::append_usd(spent, crossing.spent);
-        quota::append_usd(limit, crossing.limit);
-        log::warning("a budget has passed a threshold", {{"scope", crossing.kind},
-                                                         {"name", crossing.name},
-                                                         {"period", crossing.period},
-                                                         {"percent", std::to_string(crossing.percent)},
-                                                         {"spent_usd", spent},
-                                                         {"limit_usd", limit}});
-    }
-}
-
 } // namespace
 
 void name_limit(Exchange& ex, const quota::CounterState& state) {
@@ -349,12 +334,12 @@ void settle(Exchange& ex) {
     if (!ex.metering.dispatched) {
         ex.account.reservation.release(moment);
     } else {
-        const auto reply = ex.account.reservation.settle(actual, moment);
+        auto reply = ex.account.reservation.settle(actual, moment);
         if (reply.implausible && ex.account.cost) { // as the counters were
             ex.account.cost = ex.account.reserve.nano;
             ex.record.cost_components = {};
         }
-        tell_crossings(reply.crossings);
+        ex.worker.shared.alerts->tell(std::move(reply.crossings));
         learn(ex);
     }
     describe_cost(ex);

@@ -8,6 +8,7 @@
 #include "cache/refreshes.hpp"
 #include "cache/store.hpp"
 #include "config/config.hpp"
+#include "gateway/alerts/sender.hpp"
 #include "gateway/api/answer_view.hpp"
 #include "gateway/api/prompt_text.hpp"
 #include "gateway/api/request_view.hpp"
@@ -73,8 +74,9 @@ struct Shared {
 
     DerivedKeys keys;
     policy::quota::Engine quota;
-    policy::ledger::Ledger* ledger = nullptr; // set before anything is served
-    tokens::Tokenizers tokenizers;            // likewise; empty without rank files
+    policy::ledger::Ledger* ledger = nullptr; // both set before anything is served
+    alerts::Sender* alerts = nullptr;
+    tokens::Tokenizers tokenizers; // likewise; empty without rank files
     cache::MemoryCache cache;
     cache::Refreshes refreshes;
     cache::Purges purges;

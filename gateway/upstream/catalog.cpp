@@ -48,8 +48,8 @@ std::string permission_key(const config::Provider& from) {
     return key;
 }
 
-std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config::Provider& from, std::uint32_t index,
-                                                                    std::shared_ptr<const net::OwnListeners> own) {
+std::expected<std::unique_ptr<Provider>, std::string> compile(const config::Provider& from, std::uint32_t index,
+                                                              std::shared_ptr<const net::OwnListeners> own) {
     auto provider = std::make_unique<Provider>();
     provider->name = from.name;
     provider->index = index;
@@ -106,11 +106,16 @@ std::unique_ptr<Model> make_model(const config::Model& from, std::uint32_t index
 
 } // namespace
 
+std::expected<std::unique_ptr<Provider>, std::string> make_provider(const config::Provider& from, std::uint32_t index,
+                                                                    const config::Listen& listen) {
+    return compile(from, index, own_listeners(listen));
+}
+
 std::expected<std::shared_ptr<const Catalog>, std::string> Catalog::build(const config::Config& config) {
     auto catalog = std::make_shared<Catalog>();
     const auto own = own_listeners(config.listen);
     for (const auto& [name, from] : config.providers) {
-        auto provider = make_provider(from, static_cast<std::uint32_t>(catalog->providers_.size()), own);
+        auto provider = compile(from, static_cast<std::uint32_t>(catalog->providers_.size()), own);
         if (!provider) return std::unexpected(provider.error());
         for (const std::string& group : from.default_for) catalog->groups_.emplace(group, provider->get());
         catalog->providers_.push_back(std::move(*provider));

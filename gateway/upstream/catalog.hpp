@@ -27,6 +27,11 @@ struct Provider {
     bool stream_usage = false;            // streams are asked for their usage
 };
 
+// One alone, for what is called like a provider and is none. `listen`: what must never be connected to. Error: a trust
+// file that cannot be read, named.
+[[nodiscard]] std::expected<std::unique_ptr<Provider>, std::string>
+make_provider(const config::Provider& from, std::uint32_t index, const config::Listen& listen);
+
 struct Candidate {
     const Provider* provider = nullptr;
     std::string model;        // name at the provider; empty: as the client wrote it

@@ -45,6 +45,7 @@ struct Crossing { // of a share of a budget; reported once per period
     int percent = 0; // 50, 80, 90, 100
     Nano spent = 0;
     Nano limit = 0;
+    Duration rolling{}; // length of a rolling window, which has no period to end; 0: the period ends
 };
 
 // Everything a denial's text needs, detached from the counters.

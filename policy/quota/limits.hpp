@@ -4,6 +4,7 @@
 
 #include "gateway/base/time.hpp"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -81,8 +82,12 @@ struct LimitSpec {
     std::optional<Raise> raise{};
 };
 
+// What a scope may be: metrics and alerts want words of a closed set in static storage.
+inline constexpr std::array<std::string_view, 7> kScopeKinds{"key",       "team",       "org",      "model",
+                                                             "key|model", "team|model", "org|model"};
+
 struct ScopeSpec {
-    std::string kind; // "key", "team", "org", "model", or a pair: "team|model"
+    std::string kind; // of kScopeKinds
     std::string name; // of a pair: "team:search|model:gpt-4o"
     std::string contact{};
     std::vector<LimitSpec> limits{};

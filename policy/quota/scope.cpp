@@ -168,7 +168,8 @@ void Counter::cross(PeriodSlot& slot, Moment now, std::vector<Crossing>& out) {
                        .period = slot.period.id,
                        .percent = kThresholds[i],
                        .spent = static_cast<Nano>(std::min(spent, most)),
-                       .limit = limit});
+                       .limit = limit,
+                       .rolling = rolling ? slot.period.counted_until - slot.period.end : Duration::zero()});
     }
 }
 

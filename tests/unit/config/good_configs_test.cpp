@@ -101,6 +101,8 @@ TEST(GoodConfig, every_key_reaches_its_field) {
         "       limits: { rpm: 5, burst: 4 }, cache: { enabled: true, ttl: 7s, sampled: false },\n"
         "       expires: 2030-01-01T00:00:01Z, disabled: true } ]\n"
         "prices: { import: [ /dev/null ], shipped: false }\n"
+        "alerts: { webhook: { url: \"http://[::1]:9/h/?t=1\", secret: abc-def, private: true, cidr: [ \"::1\" ],\n"
+        "  ca_file: /dev/null, timeout: 3s } }\n"
         "cache: { enabled: true, ttl: 8s, memory: 2MiB, max_entry: 2KiB, scope: org, sampled: false,\n"
         "         stale_while_revalidate: 9s, stale_if_error: 10s }\n"
         "body: { json: 2KiB, multipart: 3KiB, held: 4MiB }\n"
@@ -147,6 +149,17 @@ TEST(GoodConfig, every_key_reaches_its_field) {
     EXPECT_EQ(config.redis->timeout, 9ms);
     EXPECT_TRUE(config.redis->use_cache);
     EXPECT_EQ(config.master_secret.reveal(), kVariables.at("MASTER"));
+    ASSERT_TRUE(config.alerts.webhook);
+    EXPECT_EQ(config.alerts.webhook->endpoint.name, "alerts.webhook");
+    EXPECT_EQ(config.alerts.webhook->endpoint.host, "::1");
+    EXPECT_EQ(config.alerts.webhook->endpoint.port, 9);
+    EXPECT_FALSE(config.alerts.webhook->endpoint.https);
+    EXPECT_TRUE(config.alerts.webhook->endpoint.is_private);
+    EXPECT_EQ(config.alerts.webhook->endpoint.cidr.size(), 1U);
+    EXPECT_EQ(config.alerts.webhook->endpoint.ca_file, "/dev/null");
+    EXPECT_EQ(config.alerts.webhook->target.reveal(), "/h/?t=1");
+    EXPECT_EQ(config.alerts.webhook->secret.reveal(), "abc-def");
+    EXPECT_EQ(config.alerts.webhook->timeout, 3s);
     const Provider& p = config.providers.at("p");
     EXPECT_EQ(p.base_url, "https://a.example:444/b");
     EXPECT_EQ(p.port, 444);

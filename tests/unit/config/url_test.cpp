@@ -28,6 +28,26 @@ TEST(BaseUrlText, parts_are_taken_apart) {
     }
 }
 
+TEST(WebhookUrlText, query_and_last_slash_are_kept) {
+    const auto target = [](const char* text) {
+        const auto got = parse_webhook_url(text);
+        EXPECT_TRUE(got) << text << ": " << got.error();
+        return got ? got->base.host + got->target : std::string();
+    };
+    EXPECT_EQ(target("https://h"), "h/");
+    EXPECT_EQ(target("https://h/a/b"), "h/a/b");
+    EXPECT_EQ(target("https://h/a/"), "h/a/");
+    EXPECT_EQ(target("https://h?x=1"), "h/?x=1");
+    EXPECT_EQ(target("https://h:8443/a?sig=a%2Fb&c=d/e?f"), "h/a?sig=a%2Fb&c=d/e?f");
+}
+
+TEST(WebhookUrlText, everything_else_is_refused) {
+    for (const char* text :
+         {"", "https://", "ftp://h/", "https://u@h/", "https://h/a#b", "https://h/?a#b", "https://h/?a b",
+          "https://h/?a\r\nX: y", "https://h/?\"", "https://h/a/../b", "https://h/\xC3\xA4", "h/a"})
+        EXPECT_FALSE(parse_webhook_url(text)) << text;
+}
+
 TEST(BaseUrlText, everything_else_is_refused) {
     for (const char* text : {"",
                              "https://",
