@@ -236,6 +236,21 @@ Team bind_team(const Value& section) {
     return out;
 }
 
+void bind_cache(const Value& root, Cache& out) {
+    take<bool>(root, "cache.enabled", out.enabled);
+    take<std::chrono::milliseconds>(root, "cache.ttl", out.ttl);
+    take<std::uint64_t>(root, "cache.memory", out.memory);
+    take<std::uint64_t>(root, "cache.max_entry", out.max_entry);
+    take<bool>(root, "cache.sampled", out.sampled);
+    take<std::chrono::milliseconds>(root, "cache.stale_while_revalidate", out.stale_while_revalidate);
+    take<std::chrono::milliseconds>(root, "cache.stale_if_error", out.stale_if_error);
+    const auto* const scope = root.get<std::string>("cache.scope");
+    if (scope != nullptr && *scope == "key") out.scope = CacheScope::key;
+    if (scope != nullptr && *scope == "org") out.scope = CacheScope::org;
+}
+
+} // namespace
+
 Key bind_key(const Value& section) {
     Key out;
     out.mark = section.place.mark;
@@ -256,21 +271,6 @@ Key bind_key(const Value& section) {
     take<bool>(section, "disabled", out.disabled);
     return out;
 }
-
-void bind_cache(const Value& root, Cache& out) {
-    take<bool>(root, "cache.enabled", out.enabled);
-    take<std::chrono::milliseconds>(root, "cache.ttl", out.ttl);
-    take<std::uint64_t>(root, "cache.memory", out.memory);
-    take<std::uint64_t>(root, "cache.max_entry", out.max_entry);
-    take<bool>(root, "cache.sampled", out.sampled);
-    take<std::chrono::milliseconds>(root, "cache.stale_while_revalidate", out.stale_while_revalidate);
-    take<std::chrono::milliseconds>(root, "cache.stale_if_error", out.stale_if_error);
-    const auto* const scope = root.get<std::string>("cache.scope");
-    if (scope != nullptr && *scope == "key") out.scope = CacheScope::key;
-    if (scope != nullptr && *scope == "org") out.scope = CacheScope::org;
-}
-
-} // namespace
 
 Config bind(const Value& root, Sink& sink) {
     Config out;

@@ -341,6 +341,15 @@ const Value* Value::find(std::string_view dotted) const noexcept {
     return here;
 }
 
+Value validate_at(const Row& row, std::string path, const Node& node, const Environment& environment, Sink& sink) {
+    Value value;
+    value.row = &row;
+    value.path = std::move(path);
+    value.place = node.place;
+    Validator(environment, sink).walk(node, value);
+    return value;
+}
+
 Value validate(const Node& root, const Environment& environment, Sink& sink) {
     Value value;
     value.row = &kRoot;

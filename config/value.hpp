@@ -43,5 +43,8 @@ struct Value {
 
 // Checks everything that one row of the table can say about one value. Total: what is wrong is left out or invalid.
 [[nodiscard]] Value validate(const Node& root, const Environment& environment, Sink& sink);
+// The same for one value that stands at `row` of the table, such as an item of `keys`; messages call it `path`.
+[[nodiscard]] Value validate_at(const Row& row, std::string path, const Node& node, const Environment& environment,
+                                Sink& sink);
 
 } // namespace tollgate::config

@@ -1,6 +1,7 @@
 #include "gateway/app.hpp"
 
 #include "config/load.hpp"
+#include "gateway/admin_service.hpp"
 #include "gateway/base/log.hpp"
 #include "gateway/exchange/ops_server.hpp"
 #include "gateway/exchange/worker.hpp"
@@ -82,54 +83,29 @@ std::string url(const config::Endpoint& endpoint, bool tls = false) {
                        endpoint.port);
 }
 
-void register_sources(exchange::Shared& shared) {
-    metrics::Registry& registry = shared.registry;
-    cache::MemoryCache& cache = shared.cache;
-    registry.set_info(Family::build_info, {{TOLLGATE_VERSION, "release", "clang " __clang_version__}});
-    registry.gauge_source(Family::cache_entries, {"memory"},
-                          [&] { return static_cast<double>(cache.stats().entries); });
-    registry.gauge_source(Family::cache_size_bytes, {"memory"},
-                          [&] { return static_cast<double>(cache.stats().bytes); });
-    registry.gauge_source(Family::cache_capacity_bytes, {"memory"},
-                          [&] { return static_cast<double>(cache.stats().capacity); });
-    registry.counter_source(Family::cache_evictions_total, {"memory", "size"},
-                            [&] { return static_cast<double>(cache.stats().evicted_size); });
-    registry.counter_source(Family::cache_evictions_total, {"memory", "ttl"},
-                            [&] { return static_cast<double>(cache.stats().evicted_ttl); });
-    registry.counter_source(Family::cache_evictions_total, {"memory", "purge"},
-                            [&] { return static_cast<double>(cache.stats().evicted_purge); });
-    registry.counter_source(Family::log_dropped_total, {"access"},
-                            [&] { return static_cast<double>(shared.access_log.dropped()); });
-    for (const auto level : {log::Level::debug, log::Level::info, log::Level::warning, log::Level::error})
-        registry.counter_source(Family::log_messages_total, {log::to_string(level)},
-                                [level] { return static_cast<double>(log::count(level)); });
-}
-
 // The main thread: signals, the ops listeners, reloads, the drain.
 class Main {
   public:
-    Main(config::Config config, std::vector<policy::StoredKey> stored, exchange::Shared& shared,
-         const net::DescriptorBudget& descriptors)
-        : running_(config), started_(std::move(config)), stored_(std::move(stored)), shared_(shared),
-          descriptors_(descriptors), ops_(io_, shared), signals_(io_, SIGTERM, SIGINT),
-          reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_), watch_timer_(io_), reap_timer_(io_) {}
+    Main(admin::State state, exchange::Shared& shared, const net::DescriptorBudget& descriptors)
+        : state_(std::move(state)), started_(state_.file), shared_(shared), descriptors_(descriptors),
+          ops_(io_, shared), signals_(io_, SIGTERM, SIGINT), reload_signals_(io_, SIGHUP, SIGUSR1), drain_timer_(io_),
+          watch_timer_(io_), reap_timer_(io_) {}
 
     std::expected<void, std::string> start() {
-        auto compiled = compile(capped(running_, descriptors_), stored_, shared_);
+        auto compiled = prepare(state_);
         if (!compiled) return std::unexpected(compiled.error());
-        announce(*compiled, shared_.registry);
-        use_limits(compiled->snapshot->config);
+        use(*compiled);
         note_reload(true);
+        if (auto ok = serve_admin(); !ok) return ok;
         if (auto ok = listen_ops(); !ok) return ok;
-        if (auto ok = net::probe_endpoint(running_.listen.api.host, running_.listen.api.port); !ok) return ok;
-        const unsigned count =
-            running_.listen.workers != 0 ? running_.listen.workers : std::max(1U, std::thread::hardware_concurrency());
+        if (auto ok = net::probe_endpoint(state_.file.listen.api.host, state_.file.listen.api.port); !ok) return ok;
+        const unsigned count = state_.file.listen.workers != 0 ? state_.file.listen.workers
+                                                               : std::max(1U, std::thread::hardware_concurrency());
         for (unsigned i = 0; i < count; ++i) {
             workers_.push_back(std::make_unique<exchange::Worker>(shared_, compiled->snapshot, compiled->tls));
-            if (auto ok = workers_.back()->listen(running_.listen.api); !ok) return ok;
+            if (auto ok = workers_.back()->listen(state_.file.listen.api); !ok) return ok;
         }
         watch_pressure();
-        shared_.alerts->use(compiled->webhook);
         shared_.alerts->start();
         for (auto& worker : workers_) worker->start();
         log_start(*compiled->snapshot, count);
@@ -154,7 +130,7 @@ class Main {
 
   private:
     std::expected<void, std::string> listen_ops() {
-        const auto& listen = running_.listen;
+        const auto& listen = state_.file.listen;
         if (listen.metrics) {
             if (auto ok = ops_.listen(*listen.metrics, "metrics"); !ok) return ok;
         }
@@ -165,10 +141,10 @@ class Main {
     }
 
     void log_start(const exchange::Snapshot& snapshot, unsigned workers) const {
-        const auto& listen = running_.listen;
+        const auto& listen = state_.file.listen;
         log::info("tollgate is ready", {{"version", TOLLGATE_VERSION},
-                                        {"config", running_.file},
-                                        {"config_hash", running_.hash},
+                                        {"config", state_.file.file},
+                                        {"config_hash", state_.file.hash},
                                         {"api", url(listen.api, listen.tls.has_value())},
                                         {"metrics", listen.metrics ? url(*listen.metrics)
                                                     : listen.admin ? url(*listen.admin)
@@ -201,7 +177,8 @@ class Main {
 
     [[nodiscard]] std::string status() const {
         return fmt::format("Serving {} with {} workers, configuration {}",
-                           url(started_.listen.api, started_.listen.tls.has_value()), workers_.size(), running_.hash);
+                           url(started_.listen.api, started_.listen.tls.has_value()), workers_.size(),
+                           state_.file.hash);
     }
 
     // Reservations that nobody settles any more are charged and freed.
@@ -249,60 +226,97 @@ class Main {
             if (signal == SIGUSR1) {
                 shared_.access_log.reopen();
             } else {
-                notifier_.reloading(process::monotonic_now());
-                const bool success = reload();
-                note_reload(success);
-                notifier_.ready(success ? status() : status() + "; the last reload failed");
-                ops_shard_.add(
-                    shared_.registry.counter(Family::config_reloads_total, {success ? "success" : "failure"}));
+                (void)reload_noted();
             }
             await_reload();
         });
     }
 
-    bool reload() {
-        auto loaded = config::load_file(running_.file, config::process_environment());
-        if (!loaded.config) {
-            log_problems(loaded);
-            return false;
-        }
-        for (const std::string& name : needs_restart(started_, *loaded.config))
-            log::warning("a changed setting takes effect only after a restart", {{"setting", name}});
-        config::Config next = *loaded.config;
-        next.listen.api = started_.listen.api; // the listeners that are, not those of the next start
-        next.listen.metrics = started_.listen.metrics;
-        next.listen.admin = started_.listen.admin;
-        auto compiled = compile(capped(std::move(next), descriptors_), stored_, shared_);
-        if (!compiled) {
-            log::error("the configuration was not reloaded; the running one stays", {{"error", compiled.error()}});
-            return false;
-        }
-        announce(*compiled, shared_.registry);
-        use_limits(compiled->snapshot->config);
-        for (auto& worker : workers_) worker->use(compiled->snapshot, compiled->tls);
-        shared_.alerts->use(compiled->webhook);
-        running_ = std::move(*loaded.config);
-        log::info("the configuration was reloaded", {{"config_hash", running_.hash}});
-        return true;
+    // The file and the store, compiled; nothing is changed yet.
+    std::expected<Compiled, std::string> prepare(const admin::State& state) {
+        auto effective = admin::effective(state);
+        if (!effective) return std::unexpected(effective.error());
+        config::Config& config = effective->config;
+        config.listen.api = started_.listen.api; // the listeners that are, not those of the next start
+        config.listen.metrics = started_.listen.metrics;
+        config.listen.admin = started_.listen.admin;
+        auto compiled = compile(capped(std::move(config), descriptors_), effective->keys, shared_, current_.get());
+        return compiled;
     }
 
-    void log_problems(const config::Loaded& loaded) const {
+    void use(const Compiled& compiled) {
+        announce(compiled, shared_.registry);
+        use_limits(compiled.snapshot->config);
+        for (auto& worker : workers_) worker->use(compiled.snapshot, compiled.tls);
+        shared_.alerts->use(compiled.webhook);
+        current_ = compiled.snapshot;
+    }
+
+    std::expected<void, std::string> publish(const admin::State& state) {
+        const auto compiled = prepare(state);
+        if (!compiled) return std::unexpected(compiled.error());
+        use(*compiled);
+        return {};
+    }
+
+    std::expected<void, std::string> serve_admin() {
+        if (!started_.listen.admin) return {};
+        auto token = admin::load_or_make_token(started_.store_path);
+        if (!token) return std::unexpected(token.error());
+        admin_ = std::make_unique<AdminService>(
+            shared_.objects, std::move(*token), state_, shared_.registry,
+            AdminService::Gateway{.listener = *started_.listen.admin,
+                                  .ledger_path = shared_.ledger->path(),
+                                  .publish = [this](const admin::State& state) { return publish(state); },
+                                  .reload = [this] { return reload_noted(); }});
+        ops_.serve_admin(*admin_);
+        return {};
+    }
+
+    std::expected<void, std::string> reload_noted() {
+        notifier_.reloading(process::monotonic_now());
+        auto done = reload();
+        note_reload(done.has_value());
+        notifier_.ready(done ? status() : status() + "; the last reload failed");
+        ops_shard_.add(shared_.registry.counter(Family::config_reloads_total, {done ? "success" : "failure"}));
+        return done;
+    }
+
+    // The error is the first problem; all of them are logged.
+    std::expected<void, std::string> reload() {
+        auto loaded = config::load_file(state_.file.file, config::process_environment());
+        if (!loaded.config) return std::unexpected(log_problems(loaded));
+        for (const std::string& name : needs_restart(started_, *loaded.config))
+            log::warning("a changed setting takes effect only after a restart", {{"setting", name}});
+        admin::State next{std::move(*loaded.config), state_.keys, state_.overrides};
+        if (auto done = publish(next); !done) {
+            log::error("the configuration was not reloaded; the running one stays", {{"error", done.error()}});
+            return done;
+        }
+        state_ = std::move(next);
+        log::info("the configuration was reloaded", {{"config_hash", state_.file.hash}});
+        return {};
+    }
+
+    std::string log_problems(const config::Loaded& loaded) const {
+        std::string first;
         for (const auto& problem : loaded.diagnostics) {
             if (problem.severity != config::Severity::error) continue;
+            const std::string place = fmt::format("{}:{}:{}", state_.file.file, problem.mark.line, problem.mark.column);
             log::error("the configuration was not reloaded; the running one stays",
-                       {{"code", problem.code},
-                        {"place", fmt::format("{}:{}:{}", running_.file, problem.mark.line, problem.mark.column)},
-                        {"error", problem.message}});
+                       {{"code", problem.code}, {"place", place}, {"error", problem.message}});
+            if (first.empty()) first = place + ": " + problem.message;
         }
+        return first;
     }
 
     void await_stop() {
         signals_.async_wait([this](boost::system::error_code error, int) {
             if (error) return;
-            log::info("draining: readiness is off", {{"delay_ms", std::to_string(running_.drain.delay.count())}});
+            log::info("draining: readiness is off", {{"delay_ms", std::to_string(state_.file.drain.delay.count())}});
             shared_.draining.store(true, std::memory_order_relaxed);
             notifier_.stopping("Draining");
-            drain_timer_.expires_after(running_.drain.delay);
+            drain_timer_.expires_after(state_.file.drain.delay);
             drain_timer_.async_wait([this](boost::system::error_code) { stop_accepting(); });
             // A second signal does not wait for the streams.
             signals_.async_wait([this](boost::system::error_code again, int) {
@@ -314,7 +328,7 @@ class Main {
     void stop_accepting() {
         if (finished_) return;
         for (auto& worker : workers_) worker->stop_accepting();
-        drain_deadline_ = Clock::now() + running_.drain.timeout;
+        drain_deadline_ = Clock::now() + state_.file.drain.timeout;
         poll_drained();
     }
 
@@ -343,11 +357,12 @@ class Main {
     }
 
     asio::io_context io_{1};
-    config::Config running_;
+    admin::State state_;           // the file as it was loaded last, and what the store has
     const config::Config started_; // what listeners, store and Redis still are, whatever was reloaded since
-    const std::vector<policy::StoredKey> stored_;
     exchange::Shared& shared_;
     const net::DescriptorBudget descriptors_;
+    exchange::SnapshotPtr current_;       // in effect
+    std::unique_ptr<AdminService> admin_; // null: no admin listener
     exchange::OpsServer ops_;
     metrics::Shard ops_shard_ = shared_.registry.make_shard();
     asio::signal_set signals_;
@@ -363,6 +378,15 @@ class Main {
     bool finished_ = false;
 };
 
+std::expected<admin::State, std::string> read_state(const config::Config& config, policy::Store& store) {
+    auto keys = stored_or_first_key(config, store);
+    if (!keys) return std::unexpected(keys.error());
+    if (auto filled = admin::fill_entries(*keys); !filled) return std::unexpected(filled.error());
+    auto overrides = store.overrides();
+    if (!overrides) return std::unexpected(overrides.error());
+    return admin::State{config, std::move(*keys), std::move(*overrides)};
+}
+
 } // namespace
 
 int run_gateway(config::Config config) {
@@ -372,8 +396,8 @@ int run_gateway(config::Config config) {
     if (auto proven = net::verify_self_test(); !proven) return refuse("TLS verification is broken: " + proven.error());
     auto store = policy::Store::open(config.store_path, config.master_secret);
     if (!store) return refuse(store.error());
-    auto stored = stored_or_first_key(config, **store);
-    if (!stored) return refuse(stored.error());
+    auto state = read_state(config, **store);
+    if (!state) return refuse(state.error());
     auto ledger = open_ledger(config.store_path);
     if (!ledger) return refuse(ledger.error());
     auto alert_book = policy::alerts::Book::open(config.store_path + "/alerts.db");
@@ -389,7 +413,7 @@ int run_gateway(config::Config config) {
         alerts::Sender sender(std::move(*alert_book), shared.resolver, registry);
         shared.alerts = &sender;
         register_sources(shared);
-        Main main(std::move(config), std::move(*stored), shared, descriptors);
+        Main main(std::move(*state), shared, descriptors);
         if (auto started = main.start(); !started) {
             main.abandon();
             return refuse(started.error());

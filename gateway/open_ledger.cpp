@@ -6,8 +6,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <iterator>
+#include <set>
 #include <string_view>
 
 namespace tollgate {
@@ -30,6 +32,10 @@ ledger::SpendQuery query_of(const policy::BudgetPlace& place, const quota::Perio
     query.begin_us = micros(period.begin);
     query.end_us = period.end == WallTime::max() ? std::numeric_limits<std::int64_t>::max() : micros(period.end);
     return query;
+}
+
+std::array<std::string_view, 4> name_of(const policy::BudgetPlace& place) {
+    return {place.store, place.kind, place.name, place.window};
 }
 
 // The period that holds `now`; of a rolling window also the parts before it that still count.
@@ -62,10 +68,15 @@ std::expected<std::unique_ptr<ledger::Ledger>, std::string> open_ledger(const st
     return opened;
 }
 
-std::expected<void, std::string> restore_budgets(const policy::Directory& directory, quota::Engine& engine,
-                                                 const std::string& ledger_path, quota::Moment now,
-                                                 std::vector<quota::Crossing>& crossings) {
+std::expected<void, std::string> restore_budgets(const policy::Directory& directory, const policy::Directory* known,
+                                                 quota::Engine& engine, const std::string& ledger_path,
+                                                 quota::Moment now, std::vector<quota::Crossing>& crossings) {
+    std::set<std::array<std::string_view, 4>> counted;
+    if (known != nullptr) {
+        for (const policy::BudgetPlace& place : known->budgets()) counted.insert(name_of(place));
+    }
     for (const policy::BudgetPlace& place : directory.budgets()) {
+        if (counted.contains(name_of(place))) continue;
         for (const quota::Period& period : counted_periods(*place.period, now.wall)) {
             const auto spent = ledger::spent_nano(ledger_path, query_of(place, period));
             if (!spent)

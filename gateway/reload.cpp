@@ -51,7 +51,7 @@ bool same(const config::Redis& a, const config::Redis& b) {
 } // namespace
 
 std::expected<Compiled, std::string> compile(config::Config config, const std::vector<policy::StoredKey>& stored,
-                                             exchange::Shared& shared) {
+                                             exchange::Shared& shared, const exchange::Snapshot* running) {
     Compiled out;
     auto catalog = upstream::Catalog::build(config);
     if (!catalog) return std::unexpected(catalog.error());
@@ -70,8 +70,9 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
         if (!prices) return std::unexpected(prices.error());
         for (const std::string& problem : prices->problems()) log::warning("a price list", {{"problem", problem}});
         const policy::quota::Moment now{Clock::now(), WallClock::now()};
+        const policy::Directory* const known = running == nullptr ? nullptr : &running->directory;
         std::vector<policy::quota::Crossing> crossings;
-        const auto restored = restore_budgets(directory, shared.quota, shared.ledger->path(), now, crossings);
+        const auto restored = restore_budgets(directory, known, shared.quota, shared.ledger->path(), now, crossings);
         shared.alerts->tell(std::move(crossings));
         if (!restored) return std::unexpected(restored.error());
         auto vocabulary = vocabulary_of(**catalog, directory);
@@ -81,6 +82,29 @@ std::expected<Compiled, std::string> compile(config::Config config, const std::v
         return std::unexpected(failure.what());
     }
     return out;
+}
+
+void register_sources(exchange::Shared& shared) {
+    metrics::Registry& registry = shared.registry;
+    cache::MemoryCache& cache = shared.cache;
+    registry.set_info(metrics::Family::build_info, {{TOLLGATE_VERSION, "release", "clang " __clang_version__}});
+    registry.gauge_source(metrics::Family::cache_entries, {"memory"},
+                          [&] { return static_cast<double>(cache.stats().entries); });
+    registry.gauge_source(metrics::Family::cache_size_bytes, {"memory"},
+                          [&] { return static_cast<double>(cache.stats().bytes); });
+    registry.gauge_source(metrics::Family::cache_capacity_bytes, {"memory"},
+                          [&] { return static_cast<double>(cache.stats().capacity); });
+    registry.counter_source(metrics::Family::cache_evictions_total, {"memory", "size"},
+                            [&] { return static_cast<double>(cache.stats().evicted_size); });
+    registry.counter_source(metrics::Family::cache_evictions_total, {"memory", "ttl"},
+                            [&] { return static_cast<double>(cache.stats().evicted_ttl); });
+    registry.counter_source(metrics::Family::cache_evictions_total, {"memory", "purge"},
+                            [&] { return static_cast<double>(cache.stats().evicted_purge); });
+    registry.counter_source(metrics::Family::log_dropped_total, {"access"},
+                            [&] { return static_cast<double>(shared.access_log.dropped()); });
+    for (const auto level : {log::Level::debug, log::Level::info, log::Level::warning, log::Level::error})
+        registry.counter_source(metrics::Family::log_messages_total, {log::to_string(level)},
+                                [level] { return static_cast<double>(log::count(level)); });
 }
 
 void announce(const Compiled& compiled, metrics::Registry& registry) {

@@ -17,8 +17,13 @@ struct Compiled {
 };
 
 // Everything that can fail happens before anything is shared: an error leaves the running configuration untouched.
-[[nodiscard]] std::expected<Compiled, std::string>
-compile(config::Config config, const std::vector<policy::StoredKey>& stored, exchange::Shared& shared);
+// `running`: what is in effect, whose budgets count already; null at the start.
+[[nodiscard]] std::expected<Compiled, std::string> compile(config::Config config,
+                                                           const std::vector<policy::StoredKey>& stored,
+                                                           exchange::Shared& shared, const exchange::Snapshot* running);
+
+// Figures that are read when they are asked for. Once, at the start.
+void register_sources(exchange::Shared& shared);
 
 // Metric series and info rows of a snapshot that is about to be used.
 void announce(const Compiled& compiled, metrics::Registry& registry);

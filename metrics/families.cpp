@@ -165,6 +165,8 @@ constexpr std::array kRows{
           "Unix time of the last successful configuration load."),
     counter(Family::config_reloads_total, "tollgate_config_reloads_total", {"result"},
             "Configuration reloads; result is success or failure."),
+    counter(Family::audit_events_total, "tollgate_audit_events_total", {"action", "result"},
+            "Entries of the audit log; result is ok, denied or error."),
     seconds(Family::event_loop_lag_seconds, "tollgate_event_loop_lag_seconds", {}, kL,
             "Delay between posting a handler and its run, sampled on every event loop."),
     gauge(Family::overload_state, "tollgate_overload_state", {"state"},

@@ -72,6 +72,7 @@ enum class Family : std::uint16_t {
     config_last_reload_success,
     config_last_reload_timestamp_seconds,
     config_reloads_total,
+    audit_events_total,
     event_loop_lag_seconds,
     overload_state,
     listener_connections,

@@ -98,11 +98,6 @@ crypto::Digest digest_of(const config::Key& key, const std::string& origin) {
     return crypto::sha256(secret);
 }
 
-std::string origin_of(const config::Config& config, const config::Key& key) {
-    const std::string file = config.file.empty() ? std::string("the configuration") : config.file;
-    return key.mark.line == 0 ? file : fmt::format("{}:{}", file, key.mark.line);
-}
-
 CompiledKey compile_stored(const config::Config& config, const StoredKey& stored) {
     const std::string origin = "the store";
     // A team that was deleted may have been what limited this key.
@@ -110,10 +105,16 @@ CompiledKey compile_stored(const config::Config& config, const StoredKey& stored
         refuse("key \"{}\" ({}) belongs to team \"{}\", which the configuration no longer has", stored.id, origin,
                stored.team);
     }
-    config::Key key;
+    config::Key key = stored.entry;
     key.id = stored.id;
     key.team = stored.team;
-    return compile(config, key, digest_of_hex(stored.sha256, stored.id, origin), origin);
+    key.disabled = stored.disabled;
+    CompiledKey compiled = compile(config, key, digest_of_hex(stored.sha256, stored.id, origin), origin);
+    if (!stored.former_sha256.empty()) {
+        compiled.former = {.sha256 = digest_of_hex(stored.former_sha256, stored.id, origin),
+                           .until = std::chrono::sys_seconds(std::chrono::seconds(stored.former_until))};
+    }
+    return compiled;
 }
 
 void require_distinct_ids(const std::vector<CompiledKey>& keys) {
@@ -127,6 +128,11 @@ void require_distinct_ids(const std::vector<CompiledKey>& keys) {
 }
 
 } // namespace
+
+std::string origin_of(const config::Config& config, const config::Key& key) {
+    const std::string file = config.file.empty() ? std::string("the configuration") : config.file;
+    return key.mark.line == 0 ? file : fmt::format("{}:{}", file, key.mark.line);
+}
 
 std::vector<CompiledKey> compile_keys(const config::Config& config, const std::vector<StoredKey>& stored) {
     std::vector<CompiledKey> keys;

@@ -89,20 +89,29 @@ class Definer {
     std::set<std::pair<std::string, std::string>> noted_;
 };
 
+[[noreturn]] void refuse_twins(const CompiledKey& one, const CompiledKey& other) {
+    throw std::invalid_argument(fmt::format("keys \"{}\" ({}) and \"{}\" ({}) have the same secret",
+                                            one.principal.key_id, one.origin, other.principal.key_id, other.origin));
+}
+
 } // namespace
 
 Directory::Directory(const config::Config& config, const std::vector<StoredKey>& stored, quota::Engine& engine,
                      const std::array<std::uint8_t, 32>& pepper, quota::Moment now)
-    : pepper_(text(pepper)), index_(config.keys.size() + stored.size()) {
+    : pepper_(text(pepper)), index_(config.keys.size() + 2 * stored.size()) {
     std::vector<CompiledKey> keys = compile_keys(config, stored);
     KeyHasher hasher(pepper_.reveal());
     for (std::uint32_t i = 0; i < keys.size(); ++i) {
         for (const CompiledScope& scope : keys[i].scopes) quota::validate(scope.spec);
         const std::optional<std::uint32_t> twin = index_.insert(hasher.of_sha256(keys[i].sha256), i);
-        if (!twin) continue;
-        throw std::invalid_argument(fmt::format("keys \"{}\" ({}) and \"{}\" ({}) have the same secret",
-                                                keys[*twin].principal.key_id, keys[*twin].origin,
-                                                keys[i].principal.key_id, keys[i].origin));
+        if (twin) refuse_twins(keys[*twin], keys[i]);
+    }
+    for (std::uint32_t i = 0; i < keys.size(); ++i) {
+        if (!keys[i].former) continue;
+        const auto place = static_cast<std::uint32_t>(keys.size() + former_.size());
+        const auto twin = index_.insert(hasher.of_sha256(keys[i].former->sha256), place);
+        if (twin) refuse_twins(keys[*twin < keys.size() ? *twin : former_[*twin - keys.size()].principal], keys[i]);
+        former_.push_back({i, keys[i].former->until});
     }
     std::vector<CompiledScope> models = compile_models(config);
     for (const CompiledScope& scope : models) quota::validate(scope.spec);
@@ -137,9 +146,11 @@ Result<const Principal*> Directory::authenticate(std::string_view presented, std
     if (!hashable_key(presented)) return fail(unreadable_key_error());
     if (!plausible_key(presented)) return fail(mistyped_key_error(presented));
     const std::optional<std::uint32_t> found = index_.find(thread_hasher(pepper_).of_secret(presented));
-    const Principal* const principal = found ? &principals_[*found] : nullptr;
-    const bool valid =
-        principal != nullptr && !principal->disabled && (!principal->expires || now < *principal->expires);
+    const Former* const former =
+        found && *found >= principals_.size() ? &former_[*found - principals_.size()] : nullptr;
+    const Principal* const principal = found ? &principals_[former != nullptr ? former->principal : *found] : nullptr;
+    const bool valid = principal != nullptr && !principal->disabled &&
+                       (!principal->expires || now < *principal->expires) && (former == nullptr || now < former->until);
     if (!valid) return fail(invalid_key_error(presented));
     return principal;
 }

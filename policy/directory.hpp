@@ -5,6 +5,7 @@
 #include "policy/key_index.hpp"
 #include "policy/principal.hpp"
 #include "policy/quota/engine.hpp"
+#include "policy/stored_key.hpp"
 
 #include <array>
 #include <chrono>
@@ -18,13 +19,6 @@
 #include <vector>
 
 namespace tollgate::policy {
-
-// Keys the store made (first start); the secret itself is never kept.
-struct StoredKey {
-    std::string id;
-    std::string team;
-    std::string sha256; // lower-case hex of SHA-256(secret)
-};
 
 // `tg_<8 public id>_<32 base62><6 base62 CRC32>` (design §8). Random from the system.
 struct GeneratedKey {
@@ -76,7 +70,8 @@ class Directory {
               const std::array<std::uint8_t, 32>& pepper, quota::Moment now);
 
     // Constant work for unknown, disabled and expired keys: same message, same cost (R1). Presented text of more
-    // than 256 octets is refused without hashing. A key is expired from the second `expires` on.
+    // than 256 octets is refused without hashing. A key is expired from the second `expires` on, a secret that was
+    // rotated away from the second its grace ends.
     [[nodiscard]] Result<const Principal*> authenticate(std::string_view presented, std::chrono::sys_seconds now) const;
 
     [[nodiscard]] const std::vector<Principal>& principals() const; // principals()[i].index == i
@@ -93,6 +88,11 @@ class Directory {
     std::vector<Principal> principals_;
     std::map<std::string, ModelScope, std::less<>> models_; // configured models with limits of their own
     std::vector<BudgetPlace> budgets_;
+    struct Former {
+        std::uint32_t principal;
+        std::chrono::sys_seconds until;
+    };
+    std::vector<Former> former_; // secrets rotated away; in the index behind the principals
     KeyIndex index_;
 };
 

@@ -2,7 +2,8 @@
 #pragma once
 
 #include "gateway/base/secret.hpp"
-#include "policy/directory.hpp"
+#include "policy/audit.hpp"
+#include "policy/stored_key.hpp"
 
 #include <expected>
 #include <memory>
@@ -22,6 +23,14 @@ struct Owner {
     std::string group;    // route group: "files", "batches", …
 
     bool operator==(const Owner&) const = default;
+};
+
+// What an administrator changes, in one step with the entry of the audit log that says so.
+struct Change {
+    std::optional<StoredKey> add_key{};     // its id and hash are new
+    std::optional<StoredKey> edit_key{};    // all of it is replaced, except `created`
+    std::string delete_key{};               // id; empty: none
+    std::optional<Override> set_override{}; // settings "{}": there is none any more
 };
 
 // Every call blocks on the disk and belongs to ONE thread, the store's; master() alone may be called from any. What a
@@ -48,6 +57,13 @@ class Store {
     [[nodiscard]] Result<std::vector<StoredKey>> keys();
     // Fails if the id or the hash is there already, or if the hash is not 64 lower-case hexadecimal digits.
     [[nodiscard]] Result<void> add_key(const StoredKey& key);
+    [[nodiscard]] Result<std::vector<Override>> overrides();
+
+    // All of it or nothing. Fails as add_key() does, and if the key to edit or delete is not there. Keys with objects
+    // at providers may be deleted: the objects are their team's.
+    [[nodiscard]] Result<void> apply(const Change& change, const AuditEvent& event, WallTime now);
+    // At most `most` entries, the latest first; `before`: only those with a smaller number, 0: from the end.
+    [[nodiscard]] Result<std::vector<AuditEntry>> audit(std::int64_t before, std::int64_t most);
 
     // Fails if the object belongs to another team or provider already: a provider that repeats an id must not hand one
     // team's object to another. Repeating the same claim is fine.

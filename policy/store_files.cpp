@@ -82,7 +82,7 @@ std::string holder(int fd) {
     return id;
 }
 
-std::expected<Secret, std::string> read_master_key(const std::string& file, int fd) {
+std::expected<Secret, std::string> read_secret(const std::string& file, int fd) {
     struct stat status{};
     if (::fstat(fd, &status) != 0) return failed("cannot inspect {}: {}", file, reason(errno));
     if (!S_ISREG(status.st_mode)) return failed("{} is not a regular file", file);
@@ -103,7 +103,7 @@ std::expected<Secret, std::string> read_master_key(const std::string& file, int 
 }
 
 // Written beside and renamed: a crash leaves either no key or a whole one.
-std::expected<void, std::string> make_master_key(const std::string& path, const std::string& file) {
+std::expected<void, std::string> make_secret(const std::string& path, const std::string& file) {
     const std::string fresh = file + ".new";
     const Fd fd = open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC);
     if (!fd || ::fchmod(fd.get(), kPrivate) != 0) return failed("cannot create {}: {}", fresh, reason(errno));
@@ -159,14 +159,20 @@ std::expected<Fd, std::string> lock_directory(const std::string& path) {
 }
 
 std::expected<Secret, std::string> load_master_key(const std::string& path) {
-    const std::string file = path + "/master.key";
-    Fd fd = open_file(file, O_RDONLY);
-    if (!fd && errno == ENOENT) {
-        if (auto made = make_master_key(path, file); !made) return std::unexpected(made.error());
-        fd = open_file(file, O_RDONLY);
+    return load_or_make_secret(path, path + "/master.key");
+}
+
+std::expected<Secret, std::string> load_or_make_secret(const std::string& path, const std::string& file) {
+    if (!open_file(file, O_RDONLY) && errno == ENOENT) {
+        if (auto made = make_secret(path, file); !made) return std::unexpected(made.error());
     }
+    return load_secret(file);
+}
+
+std::expected<Secret, std::string> load_secret(const std::string& file) {
+    const Fd fd = open_file(file, O_RDONLY);
     if (!fd) return failed("cannot open {}: {}", file, reason(errno));
-    return read_master_key(file, fd.get());
+    return read_secret(file, fd.get());
 }
 
 std::expected<void, std::string> ensure_private_file(const std::string& file) {

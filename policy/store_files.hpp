@@ -36,6 +36,11 @@ class Fd {
 // the same line may be given as `secrets.master`.
 [[nodiscard]] std::expected<Secret, std::string> load_master_key(const std::string& path);
 
+// The same for any file of the directory.
+[[nodiscard]] std::expected<Secret, std::string> load_or_make_secret(const std::string& path, const std::string& file);
+// The same without making one. Needs no lock.
+[[nodiscard]] std::expected<Secret, std::string> load_secret(const std::string& file);
+
 // Creates the file empty with mode 0600 if it is missing, before a library creates it with more.
 [[nodiscard]] std::expected<void, std::string> ensure_private_file(const std::string& file);
 

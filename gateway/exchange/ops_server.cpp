@@ -1,9 +1,8 @@
-#include "gateway/exchange/ops_server.hpp"
+#include "gateway/exchange/ops_client.hpp"
 
 #include "gateway/base/log.hpp"
 #include "gateway/http/codec.hpp"
 #include "gateway/http/head_scanner.hpp"
-#include "gateway/net/channel.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -48,6 +47,10 @@ Page make_page(Shared& shared, std::string_view method, std::string_view path) {
     return {draining ? 503 : 200, "/readyz", kText, draining ? "draining\n" : "ok\n"};
 }
 
+bool is_admin(std::string_view path) {
+    return path == kAdminPrefix || (path.starts_with(kAdminPrefix) && path[kAdminPrefix.size()] == '/');
+}
+
 std::uint64_t allocated() {
     const struct mallinfo2 info = ::mallinfo2();
     return info.uordblks + info.hblkhd;
@@ -65,24 +68,6 @@ OpsServer::OpsServer(asio::io_context& io, Shared& shared)
     asio::co_spawn(io_, tick(), asio::detached);
 }
 
-struct OpsServer::Client {
-    Client(OpsServer& server, net::TcpSocket socket)
-        : owner(server),
-          channel(std::make_shared<net::Channel>(net::make_tcp(std::move(socket)), server.blocks_, server.deadlines_)) {
-        owner.clients_.push_back(this);
-    }
-    ~Client() {
-        channel->close();
-        std::erase(owner.clients_, this);
-    }
-    Client(const Client&) = delete;
-    Client& operator=(const Client&) = delete;
-
-    OpsServer& owner;
-    net::ChannelPtr channel;
-    bool waits = true; // for a head
-};
-
 OpsServer::~OpsServer() = default;
 
 // Probes decide about the life of the process, so that nobody may shut them out by holding connections: the one that
@@ -97,19 +82,21 @@ bool OpsServer::make_room() {
     return true;
 }
 
-void OpsServer::admit(net::TcpSocket socket, const std::string& name) {
+void OpsServer::admit(net::TcpSocket socket, const std::string& name, const std::string& address) {
     if (stopping_) return; // nothing would end it any more
     if (open_ >= kMaxConnections && !make_room()) return;
     ++open_;
-    asio::co_spawn(io_, serve(std::move(socket), name), [this](const std::exception_ptr& failure) {
+    asio::co_spawn(io_, serve(std::move(socket), name, address), [this](const std::exception_ptr& failure) {
         if (failure) log::error("a metrics connection ended in an exception");
         --open_;
     });
 }
 
 std::expected<void, std::string> OpsServer::listen(const config::Endpoint& endpoint, std::string name) {
-    auto listener = std::make_unique<net::Listener>(
-        io_, [this, name](net::TcpSocket socket, const std::string&) { admit(std::move(socket), name); });
+    auto listener =
+        std::make_unique<net::Listener>(io_, [this, name](net::TcpSocket socket, const std::string& address) {
+            admit(std::move(socket), name, address);
+        });
     if (auto ok = listener->open(endpoint.host, endpoint.port, false); !ok) return ok;
     listener->start();
     listeners_.push_back(std::move(listener));
@@ -161,8 +148,8 @@ Task<void> OpsServer::tick() {
     }
 }
 
-Task<void> OpsServer::serve(net::TcpSocket socket, std::string name) {
-    Client client(*this, std::move(socket));
+Task<void> OpsServer::serve(net::TcpSocket socket, std::string name, std::string address) {
+    Client client(*this, std::move(socket), std::move(address));
     Duration patience = kHeadTime;
     while (co_await answer(client, name, patience)) patience = kIdleTime;
 }
@@ -195,6 +182,10 @@ Task<bool> OpsServer::answer(Client& client, const std::string& name, Duration p
     const bool bodiless =
         head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
     const bool keep = head.keep_alive && bodiless && !stopping_;
+    if (name == "admin" && admin_ != nullptr && is_admin(head.path)) {
+        const bool again = co_await answer_admin(client, head, keep);
+        co_return again;
+    }
     const Page page = make_page(shared_, head.method, head.path);
     std::string out;
     http::append_status_line(out, page.status);

@@ -1,3 +1,4 @@
+#include "policy/directory.hpp"
 #include "policy/store.hpp"
 
 #include "tests/unit/policy/temporary_directory.hpp"
