@@ -294,6 +294,8 @@ Config bind(const Value& root, Sink& sink) {
     take<std::uint64_t>(root, "tokenizers.max_body", out.tokenizers.max_body);
     out.alerts.webhook = bind_webhook(root, sink);
     bind_cache(root, out.cache);
+    take<bool>(root, "flights.enabled", out.flights.enabled);
+    take<std::chrono::milliseconds>(root, "flights.linger", out.flights.linger);
     take<std::uint64_t>(root, "body.json", out.body.json);
     take<std::uint64_t>(root, "body.multipart", out.body.multipart);
     take<std::uint64_t>(root, "body.held", out.body.held);

@@ -276,6 +276,12 @@ struct Cache {
     std::chrono::milliseconds stale_if_error{};         // after the TTL, where no provider answers
 };
 
+// Calls that are asked for again while they run are made once, wherever the cache is on.
+struct Flights {
+    bool enabled = true;
+    std::chrono::milliseconds linger{0}; // how long a call goes on when nobody waits for it any more
+};
+
 struct Body {
     std::uint64_t json = 32ULL << 20;       // cap of a JSON request body
     std::uint64_t multipart = 512ULL << 20; // cap of a multipart request body
@@ -331,6 +337,7 @@ struct Config {
     Tokenizers tokenizers;
     Alerts alerts;
     Cache cache;
+    Flights flights;
     Body body;
     Overload overload;
     Drain drain;

@@ -263,6 +263,12 @@ constexpr std::array kRows = {
     Row{"cache.stale_while_revalidate", duration, "0s", kStale, kCacheRenew},
     Row{"cache.stale_if_error", duration, "0s", kStale, kCacheError},
 
+    Row{"flights", section, "", "",
+        "Calls that are asked for again while they run are made once, wherever the cache is on."},
+    Row{"flights.enabled", boolean, "true", "", "Whether they are."},
+    Row{"flights.linger", duration, "0ms", "0ms..5m",
+        "How long such a call goes on when nobody waits for it any more, so that its answer is kept."},
+
     Row{"body", section, "", "", "Sizes of request bodies."},
     Row{"body.json", size, "32MiB", "1KiB..1GiB", "Largest JSON body."},
     Row{"body.multipart", size, "512MiB", "1KiB..64GiB", "Largest multipart body."},
@@ -377,7 +383,6 @@ constexpr std::array kLater = {
     LaterKey{"models.*.upstreams[].cidr", "address lists for upstreams"},
     LaterKey{"providers.*.on_disconnect", "draining after a client left"},
     LaterKey{"cache.buckets", "cache buckets"},
-    LaterKey{"flights", "settings of shared calls"},
 };
 
 } // namespace

@@ -105,7 +105,7 @@ constexpr std::array kRows{
     dollars(Family::saved_usd_total, "tollgate_saved_usd_total", {"source", "model"},
             "List price of what did not have to be asked again; source is cache_exact or coalesced."),
     counter(Family::cache_lookups_total, "tollgate_cache_lookups_total", {"tier", "result"},
-            "Response cache lookups; tier is memory or redis; result is hit, miss, stale or error."),
+            "Response cache lookups; tier is memory or redis; result is hit, miss, stale, collapsed or error."),
     counter(Family::cache_bypass_total, "tollgate_cache_bypass_total", {"reason"},
             "Operations for which the response cache was not asked."),
     seconds(Family::cache_lookup_duration_seconds, "tollgate_cache_lookup_duration_seconds", {"tier"}, kF,

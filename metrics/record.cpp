@@ -21,6 +21,7 @@ std::string_view to_string(CacheResult result) noexcept {
     case CacheResult::miss: return "miss";
     case CacheResult::bypass: return "bypass";
     case CacheResult::stale: return "stale";
+    case CacheResult::collapsed: return "collapsed";
     }
     return "";
 }

@@ -18,7 +18,7 @@ enum class Outcome : std::uint8_t { success, client_error, rejected, client_canc
 inline constexpr std::size_t kOutcomeCount = 6;
 [[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
 
-enum class CacheResult : std::uint8_t { none, hit, miss, bypass, stale };
+enum class CacheResult : std::uint8_t { none, hit, miss, bypass, stale, collapsed };
 [[nodiscard]] std::string_view to_string(CacheResult result) noexcept;
 
 // Parts of the two token totals, as the provider counts them: never to be added to these.

@@ -189,6 +189,7 @@ void register_cache(Registry& registry, const Vocabulary& vocabulary) {
         }
         (void)registry.histogram(Family::cache_lookup_duration_seconds, {tier});
     }
+    (void)registry.counter(Family::cache_lookups_total, {"memory", "collapsed"});
     for (const auto reason : {"ttl", "size", "purge"}) {
         (void)registry.counter(Family::cache_evictions_total, {"memory", reason});
     }

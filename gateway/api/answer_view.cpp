@@ -92,7 +92,6 @@ bool may_store(const AnswerView& answer, const RequestView& request) noexcept {
 
 std::string_view bypass_reason(const Route& route, const RequestView& request, const CacheRules& rules) noexcept {
     if (!rules.enabled || !route.cacheable) return "disabled";
-    if (request.stream) return "stream";
     if (request.has_previous_response || request.store) return "stateful";
     if (route.operation == Operation::responses && !request.store_present)
         return "stateful"; // store defaults to true there
@@ -100,7 +99,8 @@ std::string_view bypass_reason(const Route& route, const RequestView& request, c
     if (request.has_remote_content) return "remote_content";
     const bool deterministic = route.operation == Operation::embeddings || route.operation == Operation::moderation ||
                                request.has_seed || request.temperature == 0.0;
-    return !rules.sampled && !deterministic ? "sampled" : "";
+    if (!rules.sampled && !deterministic) return "sampled";
+    return request.stream ? "stream" : ""; // the last: what is only a stream may still be shared while it runs
 }
 
 } // namespace tollgate::api

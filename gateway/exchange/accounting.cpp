@@ -313,11 +313,12 @@ Result<void> admit(Exchange& ex, bool hit) {
         command.ask = *ask;
         command.lease = ex.model->timeouts.total + kLeaseSlack;
     }
-    if (ex.background) command.ask.requests = 0;
+    if (ex.background || ex.account.request_counted) command.ask.requests = 0;
     auto admission = quota::Engine::admit(command);
     ex.worker.metrics.shard().observe(ex.worker.limit_check, Clock::now() - moment.steady);
     if (auto ok = judge(ex, admission.reply, moment.wall); !ok) return ok;
     ex.account.reservation = std::move(admission.reservation);
+    ex.account.request_counted = true;
     if (charged) note_reserve(ex, command.ask, admission.reply);
     if (!charged) {
         ex.account.reservation.settle(quota::Estimate{}, moment);

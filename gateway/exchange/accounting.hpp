@@ -26,6 +26,7 @@ struct Account {
     std::optional<std::int64_t> cost;          // nano-USD, once settled; absent: nothing was priced
     policy::quota::Estimate reserve{};         // what is charged where nobody knows what was used
     std::uint64_t hosted_calls = 0;            // of tools at the provider, at most, where the answer does not list them
+    bool request_counted = false;              // by the limits on requests: not once more, whatever becomes of it
     bool strict_money = false;                 // a budget that may not be overspent counts
     bool counts_tokens = false;                // a limit of tokens or a budget does
     bool cuts_streams = false;                 // … that ends streams which find no room in it

@@ -4,6 +4,7 @@
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/cache_key.hpp"
 #include "gateway/exchange/embedding_phase.hpp"
+#include "gateway/exchange/flight_lead.hpp"
 #include "gateway/exchange/reply.hpp"
 
 #include <fmt/format.h>
@@ -133,6 +134,42 @@ bool is_providers(ErrorType type) {
     return to_string(type).starts_with("provider_") || type == ErrorType::gateway_no_upstream;
 }
 
+Error reused_key() {
+    return Error{.type = ErrorType::caller_invalid_request,
+                 .status = 422,
+                 .message = "The Idempotency-Key of this request was used for a different request within the last 24 "
+                            "hours. Repeat that one unchanged, or choose another key.",
+                 .openai_type = "invalid_request_error",
+                 .code = "idempotency_key_reused",
+                 .retry = Retry::never};
+}
+
+// A named question is the same one whenever it is asked, and its call waits for who asks again.
+Result<void> hold_to_question(Exchange& ex) {
+    constexpr Duration kComesBack = std::chrono::seconds(10);
+    const auto name = ex.head.find("idempotency-key");
+    if (!name || name->empty() || !ex.snapshot->config.flights.enabled) return {};
+    const RequestKey request = request_key(ex, {});
+    cache::KeyParts parts;
+    parts.scope = request.scope;
+    parts.endpoint = "idempotency-key";
+    const cache::Key key = cache::make_key(ex.worker.cache_mac, parts, *name);
+    if (!ex.worker.shared.idempotency.claim(key, ex.cache.key, Clock::now())) return fail(reused_key());
+    ex.cache.idempotent = true;
+    ex.cache.linger = std::max(ex.cache.linger, kComesBack);
+    return {};
+}
+
+// The same question, asked while this one runs, gets the same answer, also where that one is not kept because it is a
+// stream.
+Result<void> plan_sharing(Exchange& ex, const CacheControl& control, std::string_view reason) {
+    const config::Flights& flights = ex.snapshot->config.flights;
+    if (control.no_cache || control.only_if_cached || control.keep_nothing || !flights.enabled) return {};
+    ex.cache.share = ex.cache.store || (reason == "stream" && !control.no_store && make_key(ex, control.space));
+    ex.cache.linger = std::max<Duration>(ex.cache.linger, flights.linger);
+    return ex.cache.share && !ex.cache.store ? hold_to_question(ex) : Result<void>();
+}
+
 } // namespace
 
 Task<bool> knows_purges(Exchange& ex) {
@@ -143,6 +180,18 @@ Task<bool> knows_purges(Exchange& ex) {
     co_return known;
 }
 
+cache::EntryPtr look_again(Exchange& ex) {
+    if (!ex.cache.store) return nullptr;
+    const WallTime now = WallClock::now();
+    cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
+    if (!entry || is_purged(ex, ex.cache.key, *entry) ||
+        judge(*entry, read_cache_controls(ex.head.fields), StaleRules{}, now) != Fit::fresh)
+        return nullptr;
+    ex.record.cache = metrics::CacheResult::hit;
+    ex.cache.for_error.reset();
+    return entry;
+}
+
 Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
     const CacheControl control = read_cache_controls(ex.head.fields);
     const std::string_view reason = api::bypass_reason(*ex.route, ex.view, rules_for(ex));
@@ -150,9 +199,14 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
         bypass(ex, !reason.empty() ? reason : control.no_store ? "no_store" : "request_error");
     } else {
         plan(ex, control);
+        if (auto ok = hold_to_question(ex); !ok) co_return fail(ok.error());
         if (ex.route->operation == api::Operation::embeddings) {
             auto items = co_await look_up_items(ex, control);
-            if (!items || *items || ex.items) co_return items;
+            if (!items || *items) co_return items;
+            if (ex.items) {
+                if (auto ok = plan_sharing(ex, control, reason); !ok) co_return fail(ok.error());
+                co_return items;
+            }
         }
         if (!control.no_cache) {
             auto entry = co_await find(ex, control);
@@ -160,6 +214,7 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
             ex.cache.purge_clock = ex.worker.shared.purges.clock(); // more may have been learnt meanwhile
         }
     }
+    if (auto ok = plan_sharing(ex, control, reason); !ok) co_return fail(ok.error());
     if (control.only_if_cached) {
         co_return fail(Error{.type = ErrorType::caller_invalid_request,
                              .status = 504,
@@ -201,7 +256,11 @@ void store_answer(Exchange& ex, std::string_view content_type, std::string_view 
     const auto answer = ex.worker.answer_reader.read(body, ex.route->operation);
     if (!answer) return note_answer(ex, {}, false, body);
     note_answer(ex, answer->usage, answer->has_error, body);
-    if (!ex.cache.store || !api::may_store(*answer, ex.view)) return;
+    if (!ex.cache.store) return;
+    if (!api::may_store(*answer, ex.view)) {
+        if (ex.lead != nullptr) ex.lead->part();
+        return;
+    }
     auto entry = std::make_shared<cache::Entry>();
     entry->content_type = content_type;
     entry->body = body;

@@ -15,6 +15,9 @@ Task<Result<cache::EntryPtr>> look_up(Exchange& ex);
 // What was purged before this process came has to be known before Redis is believed; false: it is not yet.
 Task<bool> knows_purges(Exchange& ex);
 
+// What memory has got meanwhile, if it fits; ex.record then says that it is a hit.
+[[nodiscard]] cache::EntryPtr look_again(Exchange& ex);
+
 // Answers with an entry: Cache-Status, Age, the stored octets.
 Task<void> send_hit(Exchange& ex, cache::EntryPtr entry);
 

@@ -62,7 +62,12 @@ struct CachePlan {
     std::string_view detail = "exact"; // how a hit was found, in static storage
     bool renew = false;                // the hit is stale and is to be renewed in the background
     std::string_view bypass;           // why there was no look-up; empty if there was
+    bool share = false;                // the same question, asked meanwhile, may have the same answer
+    bool idempotent = false;           // the client named the question: it may ask again and must not pay again
+    Duration linger{};                 // how long its call goes on when nobody waits for it any more
 };
+
+class FlightLead;
 
 struct Exchange {
     Exchange(WorkerState& state, net::Channel& channel, Peer& other_end, const http::RequestHead& request)
@@ -107,9 +112,11 @@ struct Exchange {
     Metering metering;
     bool answer_started = false;  // octets of the answer went out: no other answer is possible
     bool answer_complete = false; // the client has a whole answer
-    bool client_gone = false;
-    bool close_after = false; // the connection does not serve another request
-    bool told_keep = false;   // the answer's head said that it does: a drain that begins meanwhile changes nothing
+    bool client_gone = false;     // nobody wants the answer any more
+    bool owner_left = false;      // this client is gone, others want the answer
+    FlightLead* lead = nullptr;   // others may share what leaves for this client
+    bool close_after = false;     // the connection does not serve another request
+    bool told_keep = false;       // the answer's head said that it does: a drain that begins meanwhile changes nothing
     TimePoint upstream_wait_started{};
     std::string upstream_request_id;
     std::string error_message; // what record.error_message views

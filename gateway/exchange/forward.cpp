@@ -3,6 +3,7 @@
 #include "gateway/api/errors.hpp"
 #include "gateway/base/log.hpp"
 #include "gateway/base/text.hpp"
+#include "gateway/exchange/flight_lead.hpp"
 #include "gateway/exchange/outlet.hpp"
 #include "gateway/exchange/owned_objects.hpp"
 #include "gateway/exchange/phases.hpp"
@@ -27,13 +28,18 @@ class CallWatch final : public net::PeerWatcher, public Interruptible {
   public:
     CallWatch(Exchange& ex, upstream::Attempt& attempt) : ex_(ex), attempt_(attempt) {
         ex_.worker.running.push_back(*this);
+        if (ex_.lead != nullptr) ex_.lead->watch(this);
         ex_.client.watch(this);
     }
-    ~CallWatch() override { ex_.client.watch(nullptr); }
+    ~CallWatch() override {
+        ex_.client.watch(nullptr);
+        if (ex_.lead != nullptr) ex_.lead->watch(nullptr);
+    }
     CallWatch(const CallWatch&) = delete;
     CallWatch& operator=(const CallWatch&) = delete;
 
     void on_peer_gone() override {
+        if (ex_.lead != nullptr && ex_.lead->keeps_on()) return;
         ex_.client_gone = true;
         attempt_.abort();
     }

@@ -2,6 +2,7 @@
 // the end of the message in the same write as the last piece.
 #pragma once
 
+#include "cache/flight.hpp"
 #include "gateway/exchange/exchange.hpp"
 #include "gateway/exchange/reply.hpp"
 
@@ -21,11 +22,14 @@ class Outlet {
                 : ex.head.minor == 1          ? BodyForm::chunked
                                               : BodyForm::until_close) {}
 
-    // False: the client is gone or stalled for 30 s (then ex.client_gone is set). An empty piece that is not last sends
-    // nothing.
+    // False: the client is gone or stalled for 30 s (then ex.client_gone is set), and nobody shares the answer. An
+    // empty piece that is not last sends nothing.
     Task<bool> send(std::string_view piece, bool last);
 
   private:
+    [[nodiscard]] cache::FlightHead shared_head() const;
+    Task<bool> send_own(std::string_view piece, bool last);
+
     Exchange& ex_;
     int status_;
     std::string_view type_;

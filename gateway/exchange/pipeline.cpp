@@ -3,7 +3,7 @@
 #include "gateway/base/log.hpp"
 #include "gateway/exchange/accounting.hpp"
 #include "gateway/exchange/cache_phase.hpp"
-#include "gateway/exchange/forward.hpp"
+#include "gateway/exchange/flight_phase.hpp"
 #include "gateway/exchange/local_answers.hpp"
 #include "gateway/exchange/owned_objects.hpp"
 #include "gateway/exchange/phases.hpp"
@@ -37,13 +37,13 @@ Task<Result<void>> run_phases(Exchange& ex) {
         if (!found) co_return fail(found.error());
         hit = std::move(*found);
     }
-    if (auto ok = admit(ex, hit != nullptr); !ok) co_return ok;
     if (hit) {
+        if (auto ok = admit(ex, true); !ok) co_return ok;
         if (ex.cache.renew) start_refresh(ex);
         co_await send_hit(ex, std::move(hit));
         co_return Result<void>();
     }
-    auto result = co_await forward(ex);
+    auto result = co_await ask_upstream(ex);
     if (!result && co_await answer_for_error(ex, result.error())) co_return Result<void>();
     co_return result;
 }
@@ -81,7 +81,7 @@ void finish_record(Exchange& ex) {
     record.total = Clock::now() - ex.started;
     record.request_id = ex.id.view();
     record.config_hash = ex.snapshot->config.hash;
-    if (ex.client_gone && !ex.answer_complete) {
+    if ((ex.client_gone || ex.owner_left) && !ex.answer_complete) {
         if (ex.worker.terminating) {
             blame_shutdown(ex);
         } else {

@@ -3,6 +3,7 @@
 #include "gateway/api/objects.hpp"
 #include "gateway/api/stream_cut.hpp"
 #include "gateway/exchange/event_sieve.hpp"
+#include "gateway/exchange/flight_lead.hpp"
 #include "gateway/exchange/follow.hpp"
 #include "gateway/exchange/outlet.hpp"
 #include "gateway/exchange/owned_objects.hpp"
@@ -79,6 +80,7 @@ void StreamRelay::on_event(const TapEvent& event) {
 void StreamRelay::on_whole_event(const TapEvent& event) {
     const bool ours = added_usage_ && event.usage_only && !receipt_;
     const bool tells = receipt_ && place_in_usage(event.data).has_value();
+    if (ours && ex_.lead != nullptr) ex_.lead->note_usage(event.data);
     if (converter_) {
         if (!ours) convert(tells ? with_receipt(ex_, event.octets, true) : event.octets);
         return;
@@ -152,6 +154,7 @@ Task<Result<void>> StreamRelay::end_broken(Error error) {
     record_error(ex_, error);
     end_stream_usage();
     if (!ex_.answer_started || ex_.client_gone) co_return fail(std::move(error));
+    if (ex_.lead != nullptr) ex_.lead->fail(error);
     std::string event = tap_.mid_event() ? "\n\n" : "";
     event += api::error_event(error, ex_.id.view(), ex_.route->operation == api::Operation::responses);
     co_await outlet_.send(event, false);
@@ -220,6 +223,8 @@ Task<Result<void>> StreamRelay::step() {
 
 Task<Result<void>> StreamRelay::run() {
     ex_.worker.metrics.shard().add(ex_.worker.streams_open, 1);
+    const bool told = added_usage_ || ex_.view.include_usage || ex_.route->operation == api::Operation::responses;
+    if (ex_.lead != nullptr) ex_.lead->stream(told);
     Result<void> result;
     while (!last_ && result) result = co_await step();
     if (!result && !ex_.record.error) record_error(ex_, result.error());

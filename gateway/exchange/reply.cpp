@@ -140,7 +140,7 @@ void settle_request_body(Exchange& ex) {
 
 Task<void> send_error(Exchange& ex, const Error& error) {
     record_error(ex, error);
-    if (ex.answer_started || ex.client_gone || ex.client.closed()) co_return;
+    if (ex.answer_started || ex.client_gone || ex.owner_left || ex.client.closed()) co_return;
     if (error.close) ex.close_after = true;
     settle_request_body(ex);
     std::string extra;

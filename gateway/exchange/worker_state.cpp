@@ -28,6 +28,7 @@ WorkerState::WorkerState(asio::io_context& context, Shared& process, SnapshotPtr
       memory_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"memory"})),
       redis_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"redis"})),
       redis_latency(process.registry.histogram(metrics::Family::store_duration_seconds, {"redis", "get"})),
+      collapsed(process.registry.counter(metrics::Family::cache_lookups_total, {"memory", "collapsed"})),
       redis(make_redis(context, snapshot->config)),
       responses(process.cache, redis.get(), process.keys.cache_seal,
                 snapshot->config.redis ? snapshot->config.redis->prefix : "tg:", snapshot->config.cache.max_entry) {

@@ -1,6 +1,8 @@
 // What the whole process shares, what one worker owns, and the immutable snapshot every request reads once.
 #pragma once
 
+#include "cache/flight.hpp"
+#include "cache/idempotency.hpp"
 #include "cache/memory_cache.hpp"
 #include "cache/purges.hpp"
 #include "cache/raw_keys.hpp"
@@ -40,6 +42,7 @@
 #include <random>
 #include <span>
 #include <string>
+#include <unordered_map>
 
 namespace tollgate::exchange {
 
@@ -80,6 +83,8 @@ struct Shared {
     cache::MemoryCache cache;
     cache::Refreshes refreshes;
     cache::Purges purges;
+    cache::FlightDirectory flights;
+    cache::IdempotencyKeys idempotency;
     net::Resolver resolver;
     net::Sources sources; // of the connections on the api listener
     policy::FailedKeys failed_keys;
@@ -109,6 +114,8 @@ class Interruptible
     ~Interruptible() = default;
 };
 
+class FlightPort;
+
 // Owned by one worker, touched only from its thread.
 struct WorkerState {
     WorkerState(asio::io_context& context, Shared& process, SnapshotPtr initial);
@@ -130,6 +137,7 @@ struct WorkerState {
     metrics::RequestMetrics metrics;
     metrics::Gauge streams_open;
     metrics::Histogram limit_check, memory_lookup, redis_lookup, redis_latency;
+    metrics::Counter collapsed;           // look-ups that another one's call answered
     std::unique_ptr<redis::Client> redis; // null without Redis
     cache::ResponseStore responses;
     std::string log_lines; // access-log lines of this tick
@@ -140,7 +148,8 @@ struct WorkerState {
     bool last_answers = false;          // drain.delay is over: no connection outlives its answer
     bool terminating = false;           // connections end because the process does
     boost::intrusive::list<Interruptible, boost::intrusive::constant_time_size<false>> running;
-    std::uint64_t requests = 0, retries = 0; // retry budget: at most one in ten
+    std::unordered_map<const cache::Flight*, FlightPort*> flight_ports; // of the flights that are followed here
+    std::uint64_t requests = 0, retries = 0;                            // retry budget: at most one in ten
 
     void use(SnapshotPtr next); // a reload: later requests see it, running ones keep theirs
     void observe_connect(const upstream::Provider& provider, const net::DialTimes& times);

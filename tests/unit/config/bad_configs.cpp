@@ -160,7 +160,6 @@ std::vector<BadConfig> later_cases() {
         {"upstream_cidr", model("{ upstreams: [ { provider: p, cidr: [] } ] }"), "E0114", 5, 36, "address lists"},
         {"on_disconnect", url("https://a.example", ", on_disconnect: drain"), "E0114", 3, 61, "client left"},
         {"cache_buckets", with("cache: { buckets: 4 }\n"), "E0114", 6, 10, "cache buckets"},
-        {"flights", with("flights: { linger: 10s }\n"), "E0114", 6, 1, "shared calls"},
         {"log_format", with("access_log: { format: apache }\n"), "E0114", 6, 23, "not enforced by this version"},
     };
 }

@@ -24,7 +24,7 @@ TEST(Render, report_is_exactly_this) {
   |
 6 | cahce: { ttl: 1h }
   | ^^^^^ did you mean `cache`?
-  = help: allowed keys: version, listen, store, redis, secrets, providers, models, orgs, teams, keys, prices, tokenizers, alerts, cache, body, overload, drain, access_log
+  = help: allowed keys: version, listen, store, redis, secrets, providers, models, orgs, teams, keys, prices, tokenizers, alerts, cache, flights, body, overload, drain, access_log
 
 error[E0208]: team `serch` is not defined
   --> tollgate.yaml:10:25

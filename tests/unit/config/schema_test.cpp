@@ -160,7 +160,8 @@ TEST(KeyTable, defaults_written_out_load_to_the_defaults) {
         "version: 1\nproviders:\n  p: { base_url: \"https://api.example.com/v1\", api_keys: [ \"none\" ] }\n"
         "models:\n  m: { upstreams: [ { provider: p } ], timeouts: " +
         group("models.*.timeouts") + " }\n";
-    for (const char* section : {"listen", "store", "cache", "body", "overload", "drain", "access_log", "prices"}) {
+    for (const char* section :
+         {"listen", "store", "cache", "flights", "body", "overload", "drain", "access_log", "prices"}) {
         std::string written = group(section);
         if (std::string_view(section) == "listen")
             written = written.substr(0, written.size() - 1) + ", limits: " + group("listen.limits") + " }";
