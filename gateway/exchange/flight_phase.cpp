@@ -5,6 +5,7 @@
 #include "gateway/exchange/flight_follow.hpp"
 #include "gateway/exchange/flight_lead.hpp"
 #include "gateway/exchange/forward.hpp"
+#include "gateway/exchange/receipt.hpp"
 
 namespace tollgate::exchange {
 namespace {
@@ -41,7 +42,8 @@ Task<Result<void>> lead(Exchange& ex, cache::FlightPtr flight) {
         co_return result;
     }
     if (auto ok = admit(ex, false); !ok) co_return ok; // the next one leads with what its own key may spend
-    if (ex.account.capped) lead.dissolve();            // an answer to a smaller question
+    // An answer to a smaller question, or one that this key's limits may end early, is nobody else's.
+    if (ex.account.capped || ex.account.cuts_streams) lead.dissolve();
     auto result = co_await forward(ex);
     lead.finish(result);
     co_return result;
@@ -102,7 +104,7 @@ Task<Result<void>> share(Exchange& ex) {
 } // namespace
 
 Task<Result<void>> ask_upstream(Exchange& ex) {
-    if (ex.cache.share) {
+    if (ex.cache.share && !wants_receipt(ex)) { // whose events tell what it alone has paid
         auto result = co_await share(ex);
         co_return result;
     }
