@@ -19,8 +19,8 @@ open_ledger(const std::string& store_path);
 
 // Raises each budget's counter to what the ledger knows was spent in its current period; never lowers one, so it may be
 // repeated. Those that `known` has (null: none) have counted all along and are left alone. Adds the thresholds that are
-// passed by it to `crossings`, whether it fails or not: nobody tells them again. The error says which budget could not be
-// counted: then nobody may spend it. Blocks on the disk.
+// passed by it to `crossings`, whether it fails or not: nobody tells them again. The error says which budget could not
+// be counted: then nobody may spend it. Blocks on the disk.
 [[nodiscard]] std::expected<void, std::string>
 restore_budgets(const policy::Directory& directory, const policy::Directory* known, policy::quota::Engine& engine,
                 const std::string& ledger_path, policy::quota::Moment now,

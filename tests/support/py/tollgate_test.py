@@ -358,15 +358,15 @@ class Metrics:
             at = label.end()
         return name, labels, float(value)
 
-    def matching(self, name, **labels):
+    def matching(self, name, /, **labels):
         wanted = labels.items()
         return [(found, value) for sample, found, value in self.samples if sample == name and wanted <= found.items()]
 
-    def sum(self, name, **labels):
+    def sum(self, name, /, **labels):
         """Over all samples with these labels; 0.0 without any."""
         return sum(value for _, value in self.matching(name, **labels))
 
-    def value(self, name, **labels):
+    def value(self, name, /, **labels):
         """Of the only sample with these labels."""
         found = self.matching(name, **labels)
         if len(found) != 1:
