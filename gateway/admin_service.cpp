@@ -18,9 +18,9 @@ using admin::Answer;
 using admin::Problem;
 using Reply = std::expected<Answer, Problem>;
 
-constexpr std::array<std::string_view, 10> kActions{"key.create",   "key.update",   "key.disable", "key.enable",
-                                                    "key.rotate",   "key.delete",   "team.update", "org.update",
-                                                    "model.update", "config.reload"};
+constexpr std::array<std::string_view, 11> kActions{"key.create",   "key.update",    "key.disable", "key.enable",
+                                                    "key.rotate",   "key.delete",    "team.update", "org.update",
+                                                    "model.update", "config.reload", "cache.purge"};
 
 std::string_view method_of(const std::string& method) {
     for (const std::string_view known : {"GET", "POST", "PATCH", "DELETE", "HEAD"}) {
@@ -103,6 +103,8 @@ Task<AdminService::Outcome> AdminService::dispatch(admin::Call call) {
         outcome = co_await write_in_turn(std::move(call));
     } else if (call.route.row->action == Action::usage) {
         outcome = co_await usage(std::move(call));
+    } else if (call.route.row->action == Action::cache_stats) {
+        outcome = Answer{200, gateway_.cache_stats() + "\n"};
     } else if (call.route.row->action == Action::audit) {
         outcome = co_await audit(std::move(call));
     } else {
@@ -124,6 +126,8 @@ Task<AdminService::Outcome> AdminService::write_in_turn(admin::Call call) {
     try {
         if (call.route.row->action == Action::reload)
             outcome = co_await reload(std::move(call));
+        else if (call.route.row->action == Action::purge_cache)
+            outcome = co_await purge(std::move(call));
         else
             outcome = co_await write(std::move(call));
     } catch (const std::exception& failure) {
@@ -192,6 +196,26 @@ Task<AdminService::Outcome> AdminService::reload(admin::Call call) {
     if (!noted) co_return std::unexpected(internal(noted.error()));
     if (!done) co_return std::unexpected(Problem{.status = 422, .code = "invalid_config", .detail = done.error()});
     co_return Answer{200, fmt::format("{{\"ok\":true,\"hash\":\"{}\"}}\n", state_.file.hash)};
+}
+
+Task<AdminService::Outcome> AdminService::purge(admin::Call call) {
+    auto done = gateway_.purge(call.body);
+    if (!done) {
+        const bool absent = done.error().status == 404;
+        co_return std::unexpected(Problem{.status = absent ? 404 : 400,
+                                          .code = absent ? "not_found" : "invalid_body",
+                                          .detail = done.error().message});
+    }
+    policy::AuditEvent event{.actor = call.actor,
+                             .address = call.address,
+                             .action = "cache.purge",
+                             .kind = "cache",
+                             .name = done->what,
+                             .outcome = "ok",
+                             .config_hash = state_.file.hash};
+    const auto noted = co_await commit({}, std::move(event));
+    if (!noted) co_return std::unexpected(internal(noted.error()));
+    co_return Answer{200, done->body + "\n"};
 }
 
 Task<AdminService::Outcome> AdminService::usage(admin::Call call) {

@@ -6,6 +6,7 @@
 #include "gateway/admin/guard.hpp"
 #include "gateway/exchange/admin_pages.hpp"
 #include "gateway/exchange/object_store.hpp"
+#include "gateway/exchange/purge_request.hpp"
 #include "metrics/registry.hpp"
 
 #include <boost/asio/thread_pool.hpp>
@@ -27,6 +28,9 @@ class AdminService final : public exchange::AdminPages {
         // Compiles `state` and hands it to the workers. Error: nothing has changed.
         std::function<std::expected<void, std::string>(const admin::State&)> publish;
         std::function<std::expected<void, std::string>()> reload;
+        std::function<std::string()> cache_stats; // JSON
+        // What a body says is to be purged, carried out.
+        std::function<Result<exchange::Purged>(std::string_view)> purge;
     };
     // `state`: what was read at the start; the gateway's reloads replace its file.
     AdminService(exchange::ObjectStore& store, Secret token, admin::State& state, metrics::Registry& registry,
@@ -42,6 +46,7 @@ class AdminService final : public exchange::AdminPages {
     Task<Outcome> write_in_turn(admin::Call call);
     Task<Outcome> write(admin::Call call);
     Task<Outcome> reload(admin::Call call);
+    Task<Outcome> purge(admin::Call call);
     Task<Outcome> usage(admin::Call call);
     Task<Outcome> audit(admin::Call call);
     Task<std::expected<void, std::string>> commit(policy::Change change, policy::AuditEvent event);

@@ -265,10 +265,13 @@ class Main {
         if (!token) return std::unexpected(token.error());
         admin_ = std::make_unique<AdminService>(
             shared_.objects, std::move(*token), state_, shared_.registry,
-            AdminService::Gateway{.listener = *started_.listen.admin,
-                                  .ledger_path = shared_.ledger->path(),
-                                  .publish = [this](const admin::State& state) { return publish(state); },
-                                  .reload = [this] { return reload_noted(); }});
+            AdminService::Gateway{
+                .listener = *started_.listen.admin,
+                .ledger_path = shared_.ledger->path(),
+                .publish = [this](const admin::State& state) { return publish(state); },
+                .reload = [this] { return reload_noted(); },
+                .cache_stats = [this] { return exchange::cache_stats(shared_); },
+                .purge = [this](std::string_view body) { return exchange::purge_cache(shared_, *current_, body); }});
         ops_.serve_admin(*admin_);
         return {};
     }

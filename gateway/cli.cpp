@@ -3,6 +3,7 @@
 #include "config/load.hpp"
 #include "config/schema.hpp"
 #include "gateway/app.hpp"
+#include "gateway/cli_cache.hpp"
 #include "gateway/cli_ledger.hpp"
 #include "gateway/cli_usage.hpp"
 #include "gateway/process/health.hpp"
@@ -103,6 +104,7 @@ int run_command_line(int argc, char** argv) {
     health_command->callback([&] { code = health(page); });
     cli::add_usage_command(app, code);
     cli::add_ledger_commands(app, code);
+    cli::add_cache_commands(app, code);
     app.add_subcommand("version", "Print the version")->callback([&] {
         code = print("tollgate " TOLLGATE_VERSION "\n");
     });

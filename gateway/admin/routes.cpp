@@ -22,6 +22,8 @@ constexpr std::array kRoutes{
     Row{Action::usage, "GET", "/admin/v1/usage", false},
     Row{Action::audit, "GET", "/admin/v1/audit", false},
     Row{Action::reload, "POST", "/admin/v1/reload", true},
+    Row{Action::cache_stats, "GET", "/admin/v1/cache", false},
+    Row{Action::purge_cache, "POST", "/admin/v1/cache/purge", true},
 };
 
 constexpr std::size_t kLongestName = 128;

@@ -21,6 +21,8 @@ enum class Action : std::uint8_t {
     usage,
     audit,
     reload,
+    cache_stats,
+    purge_cache,
 };
 
 struct Row {

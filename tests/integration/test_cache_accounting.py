@@ -70,6 +70,57 @@ class Ledger(AccountingCase):
             self.assertEqual((found["requests"], found["saved_usd"]), (1, "0"))
 
 
+class PurgeCommands(AccountingCase):
+    """Standalone: the command asks the gateway, which obeys at once."""
+
+    def run_cache(self, gateway, *words, code=0):
+        binary = find_binary("tollgate", [".", "gateway"])
+        command = [binary, "cache", words[0], "-c", str(gateway.config_path), *words[1:]]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return json.loads(done.stdout) if code == 0 else done.stderr
+
+    def config_with_admin(self):
+        config = self.priced()
+        config["listen"]["admin"] = "@ADMIN@"
+        return config
+
+    def test_purges_by_command(self):  # scenario 73
+        body = chat(self.prompt)
+        with self.started(self.config_with_admin()) as gateway:
+
+            def seen(**options):
+                return self.status_of(self.ask(gateway=gateway, **options))
+
+            file = gateway.home / "body.json"
+            file.write_text(json.dumps({"messages": body["messages"], "model": body["model"], "stream": False}))
+            for words in (
+                ("--all",),
+                ("--model", "mock-plain"),
+                ("--team", "red"),
+                ("--tag", "docs"),
+                ("--request", str(file), "--key", "k_red2"),
+            ):
+                with self.subTest(words):
+                    tagged = {"body": body, "headers": {"x-tollgate-cache-tags": "docs"}}
+                    seen(**tagged)
+                    self.assertEqual(seen(**tagged), "hit")
+                    self.assertGreater(self.run_cache(gateway, "stats")["entries"], 0)
+                    self.assertGreater(self.run_cache(gateway, "purge", *words)["stamp"], 0)
+                    self.assertEqual(seen(**tagged), "stored")
+            self.assertEqual(seen(key=BLUE), "stored")
+            self.run_cache(gateway, "purge", "--team", "red")
+            self.assertEqual(seen(key=BLUE), "hit")
+            self.assertGreater(self.run_cache(gateway, "stats")["evicted"]["purge"], 0)
+
+    def test_what_there_is_not_is_refused(self):
+        with self.started(self.config_with_admin()) as gateway:
+            self.assertIn("no team", self.run_cache(gateway, "purge", "--team", "nobody", code=1))
+            self.assertIn("no model", self.run_cache(gateway, "purge", "--model", "nothing", code=1))
+            gateway.stop()
+            self.assertIn("does the gateway run?", self.run_cache(gateway, "stats", code=1))
+
+
 class Purge(AccountingCase):
     """Another process purges: what it writes into Redis is all that this one sees of it."""
 
