@@ -212,6 +212,7 @@ Task<AdminService::Outcome> AdminService::purge(admin::Call call) {
                              .kind = "cache",
                              .name = done->what,
                              .outcome = "ok",
+                             .reason = {},
                              .config_hash = state_.file.hash};
     const auto noted = co_await commit({}, std::move(event));
     if (!noted) co_return std::unexpected(internal(noted.error()));

@@ -99,7 +99,9 @@ void Sender::tell(std::vector<policy::quota::Crossing> crossings) {
 
 void Sender::use(WebhookPtr webhook) {
     asio::post(io_, [this, next = std::move(webhook)]() mutable {
+        const bool known = webhook_ && next && same(*webhook_, *next);
         webhook_ = std::move(next);
+        if (known) return; // its pauses go on, however often keys are edited
         fine(webhook_ ? book_->hasten(WallClock::now()) : book_->close());
         wake_timer_.cancel();
     });

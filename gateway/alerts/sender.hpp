@@ -41,7 +41,7 @@ class Sender {
 
     // Any thread; never blocks. An alert that was told of this period before is dropped here.
     void tell(std::vector<policy::quota::Crossing> crossings);
-    // Any thread. What is undelivered goes there, at once; null: nowhere, ever.
+    // Any thread. What is undelivered goes there, at once unless it is the same; null: nowhere, ever.
     void use(WebhookPtr webhook);
 
   private:

@@ -2,6 +2,11 @@
 
 namespace tollgate::alerts {
 
+bool same(const Webhook& a, const Webhook& b) noexcept {
+    return a.endpoint->pool_key == b.endpoint->pool_key && a.target.reveal() == b.target.reveal() &&
+           a.secret.reveal() == b.secret.reveal() && a.timeout == b.timeout;
+}
+
 std::expected<WebhookPtr, std::string> compile_webhook(const config::Config& config) {
     if (!config.alerts.webhook) return nullptr;
     const config::Webhook& from = *config.alerts.webhook;

@@ -19,6 +19,9 @@ struct Webhook {
 };
 using WebhookPtr = std::shared_ptr<const Webhook>;
 
+// The same place, called the same way: a failure there is still a failure.
+[[nodiscard]] bool same(const Webhook& a, const Webhook& b) noexcept;
+
 // Null if none is configured. Error: a trust file that cannot be read, named.
 [[nodiscard]] std::expected<WebhookPtr, std::string> compile_webhook(const config::Config& config);
 

@@ -2,7 +2,7 @@
 //
 //   append()  → a mapped segment: safe against SIGKILL on return, 0.2 µs
 //   ≤ 10 ms   → fdatasync by the log's thread: safe against a power cut
-//   ≤ 100 ms  → the usage table in SQLite by the ledger's thread: one transaction for at most 2,000 operations
+//   ≤ 100 ms  → the usage table in SQLite by the ledger's thread: one transaction for at most 4,000 operations
 // Two threads, because a commit or someone's lock on the table may last longer than the promise of the first.
 #pragma once
 
@@ -23,7 +23,7 @@ namespace tollgate::policy::ledger {
 
 struct Options {
     LogOptions log;
-    std::size_t batch = 2'000;                       // operations in one transaction
+    std::size_t batch = 4'000;                       // operations in one transaction
     std::chrono::milliseconds batch_interval{100};   // the longest an operation waits for its transaction
     std::chrono::milliseconds retry_interval{1'000}; // after a failed transaction
 };

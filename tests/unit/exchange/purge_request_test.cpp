@@ -33,7 +33,7 @@ config::Config two_teams() {
     for (const std::string id : {"k_red", "k_red2", "k_blue"}) {
         config::Key key;
         key.id = id;
-        key.secret = Secret("secret of " + id);
+        key.secret = Secret("secret-of-" + id);
         key.team = id.starts_with("k_red") ? "red" : "blue";
         config.keys.push_back(std::move(key));
         config.teams[config.keys.back().team].name = config.keys.back().team;
@@ -85,13 +85,13 @@ TEST_F(PurgeNames, areWhatWasAskedFor) {
 }
 
 TEST_F(PurgeNames, ofARequestAreThoseOfItsMeaningAndScope) {
-    const Names red = names(R"({"request":{"model":"fixed","messages":[],"n":1.0},"key":"k_red"})");
+    const Names red = names(R"({"request":{"model":"fixed","messages":[],"temperature":1.0},"key":"k_red"})");
     ASSERT_EQ(red.size(), 1U);
     EXPECT_TRUE(red[0].starts_with("key/"));
     EXPECT_EQ(red[0].size(), 4 + 64U);
-    EXPECT_EQ(names(R"({"key":"k_red2","request":{"n":1,"messages":[],"model":"short","stream":true}})"), red);
-    EXPECT_NE(names(R"({"key":"k_blue","request":{"n":1,"messages":[],"model":"fixed"}})"), red);
-    EXPECT_NE(names(R"({"key":"k_red","request":{"n":1,"messages":[],"model":"fixed"},"namespace":"a"})"), red);
+    EXPECT_EQ(names(R"({"key":"k_red2","request":{"temperature":1,"messages":[],"model":"short","stream":true}})"), red);
+    EXPECT_NE(names(R"({"key":"k_blue","request":{"temperature":1,"messages":[],"model":"fixed"}})"), red);
+    EXPECT_NE(names(R"({"key":"k_red","request":{"temperature":1,"messages":[],"model":"fixed"},"namespace":"a"})"), red);
     EXPECT_NE(names(R"({"key":"k_red","request":{"n":2,"messages":[],"model":"fixed"}})"), red);
 }
 
