@@ -162,7 +162,7 @@ std::expected<void, Problem> lay_over(Scope& scope, const json::object& settings
     if (!entry.value) return std::unexpected(refused(entry.diagnostics, tree));
     keep_marks(entry.value->limits, *scope.limits);
     keep_marks(entry.value->budgets, *scope.budgets);
-    *scope.limits = std::move(entry.value->limits);
+    *scope.limits = entry.value->limits;
     *scope.budgets = std::move(entry.value->budgets);
     return {};
 }
