@@ -100,7 +100,10 @@ std::string_view bypass_reason(const Route& route, const RequestView& request, c
     const bool deterministic = route.operation == Operation::embeddings || route.operation == Operation::moderation ||
                                request.has_seed || request.temperature == 0.0;
     if (!rules.sampled && !deterministic) return "sampled";
-    return request.stream ? "stream" : ""; // the last: what is only a stream may still be shared while it runs
+    const bool told_both_ways =
+        route.may_stream && (route.operation == Operation::chat || route.operation == Operation::text_completion ||
+                             route.operation == Operation::responses);
+    return request.stream && !told_both_ways ? "stream" : ""; // the last: it may still be shared while it runs
 }
 
 } // namespace tollgate::api

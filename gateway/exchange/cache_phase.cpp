@@ -1,10 +1,13 @@
 #include "gateway/exchange/cache_phase.hpp"
 
 #include "cache/purge_exchange.hpp"
+#include "gateway/api/replay/fitness.hpp"
+#include "gateway/api/replay/replay.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/cache_key.hpp"
 #include "gateway/exchange/embedding_phase.hpp"
 #include "gateway/exchange/flight_lead.hpp"
+#include "gateway/exchange/receipt.hpp"
 #include "gateway/exchange/reply.hpp"
 
 #include <fmt/format.h>
@@ -15,6 +18,9 @@ namespace tollgate::exchange {
 namespace {
 
 using std::chrono::seconds;
+
+// Of an answer that is told as events; of an entry that came so and does not say what it used.
+constexpr std::string_view kEventStream = "text/event-stream; charset=utf-8";
 
 api::CacheRules rules_for(const Exchange& ex) {
     const config::Cache& global = ex.snapshot->config.cache;
@@ -94,11 +100,34 @@ void plan(Exchange& ex, const CacheControl& control) {
     ex.cache_status = control.no_cache ? "tollgate; fwd=request" : "tollgate; fwd=miss";
 }
 
+// Makes the answer out of an entry: in the form that is asked for, with an id and a time of its own. False if the entry
+// cannot be told so.
+bool tell(Exchange& ex, const cache::Entry& entry) {
+    const auto dialect = api::replay::dialect_of(*ex.route);
+    if (!dialect) return true;
+    const bool without_usage = entry.content_type == kEventStream;
+    const bool tells_usage = ex.view.include_usage || wants_receipt(ex);
+    if (without_usage && (!ex.view.stream || tells_usage)) return false;
+    std::string token(ex.id.view());
+    token.erase(0, token.find('_') + 1);
+    const api::replay::Identity identity{.token = token, .now = WallClock::to_time_t(WallClock::now())};
+    auto told = ex.view.stream ? api::replay::as_events(*dialect, entry.body, identity, tells_usage)
+                               : api::replay::as_json(*dialect, entry.body, identity);
+    if (!told || !ex.held.grow_to(ex.body.memory.size() + told->size(), ex.snapshot->config.body.held)) return false;
+    ex.cache.told = std::move(*told);
+    return true;
+}
+
 // What an entry that is there means for this request; it is given back if it is to be served.
 cache::EntryPtr use(Exchange& ex, cache::EntryPtr entry, const CacheControl& control, WallTime now) {
     const StaleRules rules = narrowed(stale_rules_for(ex), control);
     const Fit fit = judge(*entry, control, rules, now);
     if (serves_for_error(*entry, control, rules, now)) ex.cache.for_error = entry;
+    const bool serves = fit == Fit::fresh || fit == Fit::stale || fit == Fit::renew;
+    if (serves && !tell(ex, *entry)) {
+        ex.cache.for_error.reset();
+        return nullptr;
+    }
     switch (fit) {
     case Fit::refused: ex.cache_status = "tollgate; fwd=request"; return nullptr;
     case Fit::expired: ex.cache_status = "tollgate; fwd=stale"; return nullptr;
@@ -127,6 +156,30 @@ Task<cache::EntryPtr> find(Exchange& ex, CacheControl control) {
     if (!fresh) entry = co_await ask_redis(ex, now);
     if (!entry || is_purged(ex, ex.cache.key, *entry)) co_return nullptr;
     co_return use(ex, std::move(entry), control, now);
+}
+
+bool is_fit(const Exchange& ex, const api::AnswerView& answer, std::string_view body) {
+    if (!api::may_store(answer, ex.view)) return false;
+    const auto dialect = api::replay::dialect_of(*ex.route);
+    return !dialect || api::replay::unfit(*dialect, body, ex.view.has_max_tokens).empty();
+}
+
+void keep(Exchange& ex, const api::AnswerView& answer, std::string_view content_type, std::string body) {
+    auto entry = std::make_shared<cache::Entry>();
+    entry->content_type = content_type;
+    entry->body = std::move(body);
+    entry->created = WallClock::now();
+    entry->expires = entry->created + ex.cache.ttl;
+    entry->stale = ex.cache.stale;
+    entry->cost_nano = list_price(ex, answer.usage);
+    entry->model = ex.model->name;
+    entry->upstream = ex.record.attempts[ex.record.attempt_count - 1].upstream;
+    entry->tags = ex.cache.tags;
+    entry->purge_clock = ex.cache.purge_clock;
+    if (is_purged(ex, ex.cache.key, *entry)) return; // while it was being made (scenario 73)
+    ex.worker.responses.put(ex.cache.key, std::move(entry), WallClock::now());
+    ex.cache.stored = true;
+    ex.cache_status += "; stored";
 }
 
 // A failure of providers, or of the way to them.
@@ -185,7 +238,7 @@ cache::EntryPtr look_again(Exchange& ex) {
     const WallTime now = WallClock::now();
     cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
     if (!entry || is_purged(ex, ex.cache.key, *entry) ||
-        judge(*entry, read_cache_controls(ex.head.fields), StaleRules{}, now) != Fit::fresh)
+        judge(*entry, read_cache_controls(ex.head.fields), StaleRules{}, now) != Fit::fresh || !tell(ex, *entry))
         return nullptr;
     ex.record.cache = metrics::CacheResult::hit;
     ex.cache.for_error.reset();
@@ -236,11 +289,17 @@ Task<void> send_hit(Exchange& ex, cache::EntryPtr entry) {
     if (!ex.metering.ended) record_served(ex, entry->cost_nano, entry->upstream); // a call that failed has its own row
     std::string extra = fmt::format("age: {}\r\n", age.count());
     http::append_field(extra, "x-tollgate-model", ex.model_name);
-    co_await send_complete(ex, 200, entry->content_type, entry->body, extra);
+    const bool stream = ex.view.stream && !ex.cache.told.empty();
+    if (stream && wants_receipt(ex)) ex.cache.told = with_receipt(ex, ex.cache.told, true);
+    if (stream) extra += "x-accel-buffering: no\r\n";
+    const std::string_view type = stream ? kEventStream : std::string_view(entry->content_type);
+    const std::string_view body = ex.cache.told.empty() ? entry->body : ex.cache.told;
+    co_await send_complete(ex, 200, type, body, extra);
 }
 
 Task<bool> answer_for_error(Exchange& ex, Error error) {
     if (!ex.cache.for_error || ex.answer_started || ex.client_gone || !is_providers(error.type)) co_return false;
+    if (!tell(ex, *ex.cache.for_error)) co_return false;
     ex.cache_status = fmt::format("tollgate; fwd=stale; fwd-status={}; detail=stale_if_error", error.status);
     ex.record.cache = metrics::CacheResult::stale;
     ex.record.cache_reason = "stale_if_error";
@@ -257,25 +316,19 @@ void store_answer(Exchange& ex, std::string_view content_type, std::string_view 
     if (!answer) return note_answer(ex, {}, false, body);
     note_answer(ex, answer->usage, answer->has_error, body);
     if (!ex.cache.store) return;
-    if (!api::may_store(*answer, ex.view)) {
+    if (!is_fit(ex, *answer, body)) {
         if (ex.lead != nullptr) ex.lead->part();
         return;
     }
-    auto entry = std::make_shared<cache::Entry>();
-    entry->content_type = content_type;
-    entry->body = body;
-    entry->created = WallClock::now();
-    entry->expires = entry->created + ex.cache.ttl;
-    entry->stale = ex.cache.stale;
-    entry->cost_nano = list_price(ex, answer->usage);
-    entry->model = ex.model->name;
-    entry->upstream = ex.record.attempts[ex.record.attempt_count - 1].upstream;
-    entry->tags = ex.cache.tags;
-    entry->purge_clock = ex.cache.purge_clock;
-    if (is_purged(ex, ex.cache.key, *entry)) return; // while it was being made (scenario 73)
-    ex.worker.responses.put(ex.cache.key, std::move(entry), WallClock::now());
-    ex.cache.stored = true;
-    ex.cache_status += "; stored";
+    keep(ex, *answer, content_type, std::string(body));
+}
+
+void store_stream(Exchange& ex, std::string completion) {
+    const auto answer = ex.worker.answer_reader.read(completion, ex.route->operation);
+    if (!answer || !ex.cache.store || !is_fit(ex, *answer, completion)) return;
+    // Without its usage it is no answer to who asked for JSON, or for the usage.
+    const bool tells_usage = answer->usage.reported() || answer->usage.refused;
+    keep(ex, *answer, tells_usage ? "application/json" : kEventStream, std::move(completion));
 }
 
 } // namespace tollgate::exchange

@@ -4,6 +4,7 @@
 #include "gateway/base/error.hpp"
 #include "gateway/exchange/exchange.hpp"
 
+#include <string>
 #include <string_view>
 
 namespace tollgate::exchange {
@@ -18,7 +19,7 @@ Task<bool> knows_purges(Exchange& ex);
 // What memory has got meanwhile, if it fits; ex.record then says that it is a hit.
 [[nodiscard]] cache::EntryPtr look_again(Exchange& ex);
 
-// Answers with an entry: Cache-Status, Age, the stored octets.
+// Answers with an entry that look_up gave: Cache-Status, Age, the completion as JSON or as events.
 Task<void> send_hit(Exchange& ex, cache::EntryPtr entry);
 
 // Answers with a stale entry in place of an error that is the providers' (RFC 5861 §4); false, and nothing was sent, if
@@ -28,5 +29,8 @@ Task<bool> answer_for_error(Exchange& ex, Error error);
 // Notes what a complete answer used; keeps it if it is fit to be kept and says so in ex.cache_status. `body` is
 // copied.
 void store_answer(Exchange& ex, std::string_view content_type, std::string_view body);
+
+// Keeps the completion that a stream was, under the same conditions. What it used was noted as it passed.
+void store_stream(Exchange& ex, std::string completion);
 
 } // namespace tollgate::exchange

@@ -61,6 +61,7 @@ struct CachePlan {
     cache::EntryPtr for_error;         // served if no provider answers
     std::string_view detail = "exact"; // how a hit was found, in static storage
     bool renew = false;                // the hit is stale and is to be renewed in the background
+    std::string told;                  // the hit as this request asked for it; empty: as it is kept
     std::string_view bypass;           // why there was no look-up; empty if there was
     bool share = false;                // the same question, asked meanwhile, may have the same answer
     bool idempotent = false;           // the client named the question: it may ask again and must not pay again

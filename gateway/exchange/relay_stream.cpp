@@ -1,7 +1,10 @@
+#include "gateway/api/chat_answer.hpp"
 #include "gateway/api/completions_via_chat.hpp"
 #include "gateway/api/errors.hpp"
 #include "gateway/api/objects.hpp"
+#include "gateway/api/replay/stream_assembler.hpp"
 #include "gateway/api/stream_cut.hpp"
+#include "gateway/exchange/cache_phase.hpp"
 #include "gateway/exchange/event_sieve.hpp"
 #include "gateway/exchange/flight_lead.hpp"
 #include "gateway/exchange/follow.hpp"
@@ -27,6 +30,8 @@ class StreamRelay {
         if (candidate != nullptr && candidate->via_chat) converter_.emplace(ex_.model_name);
         if (ex_.account.cuts_streams && tap_.needs_terminator())
             cut_.emplace(converter_ ? api::Operation::chat : ex_.route->operation, ex_.view.cost.n);
+        const auto dialect = api::replay::dialect_of(*ex_.route);
+        if (ex_.cache.store && dialect) assembler_.emplace(*dialect, ex_.snapshot->config.cache.max_entry);
     }
 
     Task<Result<void>> run();
@@ -43,6 +48,9 @@ class StreamRelay {
     void on_whole_event(const TapEvent& event);
     void convert(std::string_view event);
     void follow(const TapEvent& event);
+    void assemble_converted(std::string_view event);
+    void assemble(std::string_view data);
+    void keep();
     std::string_view passing(std::string_view piece, bool last);
     std::string cut_events();
     [[nodiscard]] bool sifts() const noexcept { return added_usage_ || receipt_; }
@@ -54,8 +62,9 @@ class StreamRelay {
     const bool receipt_ = wants_receipt(ex_);
     const bool added_usage_; // we asked for the usage, the client did not: its chunk stays here
     EventSieve sieve_;
-    std::optional<api::StreamCut> cut_; // where a limit may end the stream
-    std::optional<std::size_t> cut_at_; // of the piece: the end of its last event that goes on
+    std::optional<api::StreamCut> cut_;                     // where a limit may end the stream
+    std::optional<std::size_t> cut_at_;                     // of the piece: the end of its last event that goes on
+    std::optional<api::replay::StreamAssembler> assembler_; // while the completion may still be kept
     std::optional<api::ChatStreamToCompletions> converter_;
     std::string converted_;
     std::optional<Error> conversion_error_;
@@ -82,14 +91,37 @@ void StreamRelay::on_whole_event(const TapEvent& event) {
     const bool tells = receipt_ && place_in_usage(event.data).has_value();
     if (ours && ex_.lead != nullptr) ex_.lead->note_usage(event.data);
     if (converter_) {
+        if (assembler_) assemble_converted(event.octets);
         if (!ours) convert(tells ? with_receipt(ex_, event.octets, true) : event.octets);
         return;
     }
+    assemble(event.data);
     if (!owned_ && !response_id_) response_id_ = api::created_response_id(event.data);
     if (tells)
         sieve_.replaced(event.end, with_receipt(ex_, event.octets, true));
     else if (sifts())
         sieve_.event(event.end, !ours);
+}
+
+// Kept is what the client's dialect says, without what is told to this client alone, but with the usage.
+void StreamRelay::assemble_converted(std::string_view event) {
+    const auto out = converter_->event(event);
+    if (!out) return assembler_.reset();
+    for (std::string_view rest = *out; !rest.empty();) assemble(api::take_sse_event(rest).data);
+}
+
+void StreamRelay::assemble(std::string_view data) {
+    if (!assembler_) return;
+    assembler_->feed(data);
+    const std::size_t octets = ex_.body.memory.size() + assembler_->held();
+    if (assembler_->failed() || !ex_.held.grow_to(octets, ex_.snapshot->config.body.held)) assembler_.reset();
+}
+
+// Before the last event leaves: who has seen it and asks again has a hit.
+void StreamRelay::keep() {
+    if (!assembler_ || tap_.error_seen()) return;
+    if (auto completion = assembler_->finish()) store_stream(ex_, std::move(*completion));
+    assembler_.reset();
 }
 
 // Takes what the stream uses beyond its reserve; the first event for which nothing is left is the last that goes on.
@@ -178,6 +210,7 @@ Task<Result<void>> StreamRelay::pass(std::string_view piece) {
     const std::string_view octets = passing(piece, last_);
     // The terminal event is the last that the client waits for, wherever the connection ends.
     if (tap_.terminated() || last_) {
+        if (tap_.terminated()) keep();
         ex_.metering.complete = !truncated && !tap_.error_seen();
         if (tap_.error_seen()) record_error(ex_, bad_answer(plan_.provider.name, "an error inside the stream"));
         if (!truncated) end_stream_usage();

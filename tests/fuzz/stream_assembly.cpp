@@ -31,18 +31,21 @@ std::optional<std::string> assemble(replay::Dialect dialect, std::string_view st
     return assembler.finish();
 }
 
-// Whatever the walk accepts, another parser accepts, but for what the walk leaves to others.
+// Whatever the walk accepts, another parser accepts, but for what the walk leaves to others: lone surrogates, UTF-8.
 void check_json(std::string_view text) {
+    std::string paired;
+    while (!text.empty()) {
+        const std::string_view character = text.substr(0, replay::character_length(text));
+        const bool lone = character.size() == 6 && replay::unescape(character) == "\xEF\xBF\xBD";
+        paired += lone ? std::string_view("?") : character;
+        text.remove_prefix(character.size());
+    }
     boost::json::error_code error;
     boost::json::parse_options options;
     options.allow_invalid_utf8 = true;
     options.max_depth = 64;
-    (void)boost::json::parse(text, error, {}, options);
-    const bool surrogates = error == boost::json::error::illegal_leading_surrogate ||
-                            error == boost::json::error::illegal_trailing_surrogate ||
-                            error == boost::json::error::expected_utf16_escape;
-    const bool number = error == boost::json::error::exponent_overflow;
-    require(!error || surrogates || number, "an assembled completion is not JSON");
+    (void)boost::json::parse(paired, error, {}, options);
+    require(!error || error == boost::json::error::exponent_overflow, "an assembled completion is not JSON");
 }
 
 void check_dialect(replay::Dialect dialect, std::string_view input) {
@@ -54,7 +57,8 @@ void check_dialect(replay::Dialect dialect, std::string_view input) {
     const auto renewed = replay::as_json(dialect, *whole, kIdentity);
     require(renewed.has_value(), "an assembled completion cannot be told as JSON");
     check_json(*renewed);
-    require(replay::unfit(dialect, *whole, true) != "unreadable", "an assembled completion cannot be judged");
+    // A part that names a member twice, say, is passed on whole and kept by nobody.
+    if (replay::unfit(dialect, *whole, true) == "unreadable") return;
     const auto events = replay::as_events(dialect, *whole, kIdentity, true);
     if (!events) return;
     const auto again = assemble(dialect, *events, Cut::whole, 64 * kCap);

@@ -136,6 +136,11 @@ class Case(unittest.TestCase):
         self.assertEqual(response.status, status, response.body[:500])
         return response
 
+    def told(self, response):
+        """What a JSON answer says, but for what makes it this answer: its id and when it was made."""
+        fresh = ("id", "created", "created_at", "completed_at")
+        return {name: value for name, value in response.json().items() if name not in fresh}
+
     def upstream_calls(self):
         return self.mock.stats()["requests"]
 

@@ -1,6 +1,7 @@
 """The response cache, Redis tier: shared by processes, trusted with nothing, missed rather than waited for."""
 
 import contextlib
+import json
 import pathlib
 import signal
 import socket
@@ -73,7 +74,7 @@ class Shared(RedisCase):
             self.stored_key()
             again = self.ask(gateway=second)
             self.assertIn("hit", again.header("cache-status"))
-            self.assertEqual(again.body, answer.body)
+            self.assertEqual(self.told(again), self.told(answer))
             self.assertFalse(self.hit(second, key=BLUE))
         self.assert_calls(2)
 
@@ -196,7 +197,7 @@ class Unavailable(RedisCase):
         redis = self.enterContext(Redis())
         with self.gateway_on(redis) as gateway, self.gateway_on(redis) as second:
             prompts = [f"{self.prompt} {i}" for i in range(10)]
-            direct = [self.ask(body=chat(prompt), gateway=second).body for prompt in prompts]
+            direct = [self.told(self.ask(body=chat(prompt), gateway=second)) for prompt in prompts]
             redis.signal(signal.SIGSTOP)
             try:
                 self.assertLess(max(self.timed_ask(gateway, prompt + " stopped") for prompt in prompts), BOUND)
@@ -204,7 +205,7 @@ class Unavailable(RedisCase):
                 redis.signal(signal.SIGCONT)
             # A late reply handed to the next question would be the answer to another prompt.
             for prompt, expected in zip(prompts, direct):
-                self.assertEqual(self.ask(body=chat(prompt), gateway=gateway).body, expected)
+                self.assertEqual(self.told(self.ask(body=chat(prompt), gateway=gateway)), expected)
             self.await_connected(gateway, redis)
 
     def test_liars_are_misses(self):
@@ -287,14 +288,14 @@ class Tenants(RedisCase):
         prompts = [f"{self.prompt} {i}" for i in range(3)]
 
         def ask(gateway, name, prompt):
-            # Every answer of mock-unique has another id: whose it is can be told.
+            # Every answer of mock-unique has another fingerprint: whose it is can be told.
             response = self.post(chat(prompt, "mock-unique"), key=f"sk-{name}-canary-0123456789", gateway=gateway)
             self.assertEqual(response.status, 200, response.body)
-            return response
+            return response, json.dumps(self.told(response))
 
         with self.started(config) as gateway:
             self.await_connected(gateway, redis, key="sk-team0-canary-0123456789")
-            own = {(name, prompt): ask(gateway, name, prompt).body for name in names for prompt in prompts}
+            own = {(name, prompt): ask(gateway, name, prompt)[1] for name in names for prompt in prompts}
             self.assertEqual(len(set(own.values())), len(own))
             eventually(lambda: len(redis.command("KEYS", PREFIX + "*")) == len(own), "every entry in Redis")
         keys = sorted(redis.command("KEYS", PREFIX + "*"))
@@ -306,18 +307,18 @@ class Tenants(RedisCase):
                 redis.command("SET", key, value.encode("latin-1") if isinstance(value, str) else value)
             self.mock.reset()
             others = {}
-            for (name, prompt), body in own.items():
-                answer = ask(gateway, name, prompt)
+            for name, prompt in own:
+                answer, told = ask(gateway, name, prompt)
                 self.assertNotIn("hit", answer.header("cache-status"))
-                self.assertNotIn(answer.body, own.values())
-                others[name, prompt] = answer.body
+                self.assertNotIn(told, own.values())
+                others[name, prompt] = told
             self.assert_calls(len(own))
             eventually(
                 lambda: gateway.metrics().sum("tollgate_cache_stores_total", tier="redis", result="error") >= len(own),
                 "the alarm",
             )
-            for (name, prompt), body in others.items():
-                self.assertEqual(ask(gateway, name, prompt).body, body)
+            for (name, prompt), told in others.items():
+                self.assertEqual(ask(gateway, name, prompt)[1], told)
 
 
 class Topologies(RedisCase):

@@ -179,7 +179,7 @@ class Metrics(ObservedCase):
                 "tollgate_http_requests_total",
                 {"route": "unmatched", "code": "400"},
             ),
-            (lambda: self.ask(body=chat("a", stream=True)), "tollgate_cache_bypass_total", {"reason": "stream"}),
+            (lambda: self.ask(body=chat("a", store=True)), "tollgate_cache_bypass_total", {"reason": "stateful"}),
             (self.broken_stream, "tollgate_stream_interruptions_total", {"side": "upstream"}),
             (self.broken_stream, "tollgate_requests_total", {"outcome": "upstream_error", "stream": "true"}),
             (lambda: self.ask(key=BLUE), "tollgate_team_requests_total", {"team": "blue", "outcome": "success"}),

@@ -32,6 +32,9 @@ constexpr std::array kFlags{
     Flag{"keepalive-close", &Behaviour::keepalive_close},
     Flag{"stamp", &Behaviour::stamp},
     Flag{"unique", &Behaviour::unique},
+    Flag{"rich", &Behaviour::rich},
+    Flag{"refuse", &Behaviour::refuse},
+    Flag{"cut-call", &Behaviour::cut_call},
     Flag{"finish-length", &Behaviour::finish_length},
     Flag{"finish-filter", &Behaviour::finish_filter},
 };

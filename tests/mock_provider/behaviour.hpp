@@ -43,7 +43,10 @@ struct Behaviour {
     bool setcookie = false;
     bool keepalive_close = false;
     bool stamp = false;
-    bool unique = false;        // ids differ between identical requests
+    bool unique = false;        // ids and fingerprints differ between identical requests
+    bool rich = false;          // reasoning, annotations and characters of several octets beside the words
+    bool refuse = false;        // a refusal in place of the words
+    bool cut_call = false;      // the last call's arguments end too early
     bool finish_length = false; // ends as if the token limit had been reached
     bool finish_filter = false; // ends as if the content filter had stopped it
 };

@@ -1,6 +1,7 @@
 #include "tests/mock_provider/chat.hpp"
 
 #include "tests/mock_provider/clock.hpp"
+#include "tests/mock_provider/rich.hpp"
 #include "tests/mock_provider/text.hpp"
 
 #include <cstdio>
@@ -48,7 +49,13 @@ void append_tool_call(std::string& out, const Generation& generation, std::uint6
     out.append("}}");
 }
 
+/// Of the configuration that answered; where every answer is another one, so is this.
+std::string fingerprint(const Behaviour& behaviour, std::string_view id) {
+    return behaviour.unique ? "fp_" + hex_of(hash_of(id)) : "fp_mock";
+}
+
 void append_message(std::string& out, const Generation& generation) {
+    if (is_rich(generation)) return append_rich_message(out, generation);
     out.append(R"({"role":"assistant","content":)");
     if (generation.tools.empty()) {
         out.push_back('"');
@@ -80,7 +87,8 @@ std::string whole_answer(const Generation& generation, const Behaviour& behaviou
             append_words(out, generation.text.seed, 0, generation.text.size);
             out.push_back('"');
         }
-        out.append(R"(,"logprobs":null,"finish_reason":")").append(finish_reason(generation)).append("\"}");
+        out.append(R"(,"logprobs":)").append(chat && is_rich(generation) ? rich_logprobs(generation) : "null");
+        out.append(R"(,"finish_reason":")").append(finish_reason(generation)).append("\"}");
     }
     out.push_back(']');
     if (!behaviour.nousage) {
@@ -88,7 +96,8 @@ std::string whole_answer(const Generation& generation, const Behaviour& behaviou
         append_usage(out, generation.usage);
     }
     if (chat) out.append(R"(,"service_tier":"default")");
-    return out.append(R"(,"system_fingerprint":"fp_mock"})").append("\n");
+    out.append(R"(,"system_fingerprint":")").append(fingerprint(behaviour, id));
+    return out.append("\"}\n");
 }
 
 /// Chat and legacy completion chunks: opening delta per choice, pieces, finish per choice, usage, [DONE].
@@ -99,8 +108,9 @@ class ChunkSource final : public EventSource {
           with_usage_(generation_.include_usage && !behaviour.nousage) {
         opening_ = "data: " + opening(id, chat() ? "chat.completion.chunk" : "text_completion", generation_.model);
         if (chat()) opening_.append(R"(,"service_tier":"default")");
-        opening_.append(R"(,"system_fingerprint":"fp_mock","choices":[)");
+        opening_.append(R"(,"system_fingerprint":")").append(fingerprint(behaviour, id)).append(R"(","choices":[)");
         plan_tool_deltas();
+        if (chat() && is_rich(generation_)) planned_ = rich_deltas(generation_);
         stage_ = chat() ? Stage::kOpen : pieces() > 0 ? Stage::kPieces : Stage::kFinish;
     }
 
@@ -112,7 +122,7 @@ class ChunkSource final : public EventSource {
             advance_choice(pieces() > 0 ? Stage::kPieces : Stage::kFinish);
             return Next::kEvent;
         case Stage::kPieces:
-            append_chunk(out, piece());
+            append_chunk(out, piece(), {}, planned_.empty() ? "null" : std::string_view(planned_[piece_].logprobs));
             if (++choice_ == generation_.choices) {
                 choice_ = 0;
                 if (++piece_ == pieces()) stage_ = Stage::kFinish;
@@ -142,7 +152,7 @@ class ChunkSource final : public EventSource {
     enum class Stage { kOpen, kPieces, kFinish, kUsage, kDone, kEnd };
 
     bool chat() const { return kind_ == ChatKind::kChat; }
-    std::uint64_t pieces() const { return tool_deltas_.empty() ? generation_.text.pieces : tool_deltas_.size(); }
+    std::uint64_t pieces() const { return planned_.empty() ? generation_.text.pieces : planned_.size(); }
 
     void advance_choice(Stage following) {
         if (++choice_ < generation_.choices) return;
@@ -158,19 +168,19 @@ class ChunkSource final : public EventSource {
                 .append(call_id(generation_, i))
                 .append(R"(","type":"function","function":{"name":)");
             append_json_string(start, generation_.tools[i]);
-            tool_deltas_.push_back(start.append(R"(,"arguments":""}}]})"));
+            planned_.push_back({start.append(R"(,"arguments":""}}]})"), "null"});
             const auto arguments = call_arguments(generation_, i);
             constexpr std::size_t kPiece = 9; // short enough that every call needs several
             for (std::size_t at = 0; at < arguments.size(); at += kPiece) {
                 auto delta = piece_start;
                 append_json_string(delta, std::string_view{arguments}.substr(at, kPiece));
-                tool_deltas_.push_back(delta.append("}}]}"));
+                planned_.push_back({delta.append("}}]}"), "null"});
             }
         }
     }
 
     const std::string& piece() {
-        if (!tool_deltas_.empty()) return tool_deltas_[piece_];
+        if (!planned_.empty()) return planned_[piece_].payload;
         scratch_.assign(chat() ? R"({"content":")" : R"(")");
         const auto begin = generation_.text.piece_begin(piece_);
         if (stamp_)
@@ -180,11 +190,14 @@ class ChunkSource final : public EventSource {
         return scratch_.append(chat() ? R"("})" : R"(")");
     }
 
-    void append_chunk(std::string& out, std::string_view payload, std::string_view finished = {}) const {
+    void append_chunk(std::string& out, std::string_view payload, std::string_view finished = {},
+                      std::string_view logprobs = "null") const {
         out.append(opening_).append(R"({"index":)").append(std::to_string(choice_));
         out.append(chat() ? R"(,"delta":)" : R"(,"text":)")
             .append(payload)
-            .append(R"(,"logprobs":null,"finish_reason":)");
+            .append(R"(,"logprobs":)")
+            .append(logprobs)
+            .append(R"(,"finish_reason":)");
         if (finished.empty())
             out.append("null");
         else
@@ -198,7 +211,7 @@ class ChunkSource final : public EventSource {
     bool done_;
     bool with_usage_;
     std::string opening_;
-    std::vector<std::string> tool_deltas_;
+    std::vector<Delta> planned_; // if the answer is more than words
     std::string scratch_;
     Stage stage_ = Stage::kOpen;
     std::uint64_t choice_ = 0;

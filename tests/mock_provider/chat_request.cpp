@@ -39,6 +39,9 @@ void finish(Generation& generation, const Behaviour& behaviour, std::optional<st
     generation.text = plan_text(generation.prompt, behaviour, limit);
     generation.text.cut |= behaviour.finish_length;
     generation.filtered = behaviour.finish_filter;
+    generation.rich = behaviour.rich;
+    generation.refuse = behaviour.refuse;
+    generation.cut_call = behaviour.cut_call;
     auto& usage = generation.usage;
     usage.prompt = behaviour.prompt.value_or(tokens_of(generation.prompt_bytes));
     usage.cached = std::min(behaviour.cached, usage.prompt);
@@ -139,7 +142,9 @@ std::string text_in(const json::value& value) {
 std::string call_arguments(const Generation& generation, std::uint64_t index) {
     std::string arguments = R"({"query":")";
     append_words(arguments, generation.text.seed + index, 0, 23);
-    return arguments.append(R"(","count":)").append(std::to_string(index + 1)).append("}");
+    arguments.append(R"(","count":)").append(std::to_string(index + 1));
+    const bool cut = generation.cut_call && index + 1 == generation.tools.size();
+    return cut ? arguments : arguments.append("}");
 }
 
 std::string call_id(const Generation& generation, std::uint64_t index) {
@@ -152,6 +157,7 @@ Generation read_chat(const json::object& body, const Behaviour& behaviour) {
         read_messages(generation, messages->get_array());
     }
     choose_tools(generation, body);
+    generation.logprobs = flag_in(body, "logprobs");
     finish(generation, behaviour, limit_in(body, {"max_tokens", "max_completion_tokens"}));
     return generation;
 }

@@ -32,7 +32,9 @@ struct Generation {
     bool stream = false;
     bool include_usage = false;
     bool last_is_user = true;
-    bool filtered = false;          // by the content filter
+    bool filtered = false; // by the content filter
+    bool rich = false, refuse = false, cut_call = false;
+    bool logprobs = false;          // asked for
     std::vector<std::string> tools; // the functions to call; empty: answer with text
     Text text;
     Usage usage;

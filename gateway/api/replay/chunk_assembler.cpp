@@ -170,8 +170,7 @@ bool ChunkAssembler::take_function_call(Choice& choice, const Value& call) {
 }
 
 std::optional<std::string> ChunkAssembler::finish() {
-    // Without its usage it is not what the other form would have been.
-    if (!done_ || choices_.empty() || top_.find("usage").empty()) return std::nullopt;
+    if (!done_ || choices_.empty()) return std::nullopt;
     for (const Choice& choice : choices_) {
         if (choice.reason.empty() || (choice.called && choice.function_call.find("name").empty())) return std::nullopt;
         if (dialect_ == Dialect::completion && !choice.legacy.told) return std::nullopt;

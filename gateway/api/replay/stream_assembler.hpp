@@ -11,8 +11,8 @@
 namespace tollgate::api::replay {
 
 // Whatever cannot be merged faithfully (audio, a content that is no string, a member told twice in different words, a
-// tool call without its id, a stream that does not say what it used) makes the stream one that cannot be kept: finish()
-// has nothing then. At most `max_octets` are held.
+// tool call without its id) makes the stream one that cannot be kept: finish() has nothing then. At most `max_octets`
+// are held. A stream of chunks that was not asked for its usage is an answer without `usage`.
 class StreamAssembler {
   public:
     StreamAssembler(Dialect dialect, std::size_t max_octets);
