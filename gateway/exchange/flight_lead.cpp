@@ -1,10 +1,10 @@
 #include "gateway/exchange/flight_lead.hpp"
 
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
 #include <algorithm>
+#include <exception>
 
 namespace tollgate::exchange {
 namespace {
@@ -191,7 +191,9 @@ Task<bool> FlightLead::write(net::Gather pieces) {
         tail_->backlog.append(static_cast<const char*>(buffer.data()), buffer.size());
     if (!tail_->writing) {
         tail_->writing = true;
-        asio::co_spawn(ex_.worker.io, write_tail(tail_), asio::detached);
+        asio::co_spawn(ex_.worker.io, write_tail(tail_), [tail = tail_](const std::exception_ptr& failure) {
+            if (failure) end_tail(*tail, true); // memory ran out: what was taken is lost
+        });
     }
     while (lags() && !ended_ && flight_->followers() == 0) co_await progress_.wait();
     // Others do not wait for it, and memory is not endless.
@@ -217,8 +219,13 @@ Task<void> FlightLead::write_tail(std::shared_ptr<Tail> tail) {
         tail->client->expire_never();
         if (tail->lead != nullptr && !tail->backlog.empty()) tail->lead->progress_.notify();
     }
-    tail->writing = false;
-    if (tail->lead != nullptr) tail->lead->progress_.notify();
+    end_tail(*tail, false);
+}
+
+void FlightLead::end_tail(Tail& tail, bool failed) {
+    tail.failed |= failed;
+    tail.writing = false;
+    if (tail.lead != nullptr) tail.lead->progress_.notify();
 }
 
 } // namespace tollgate::exchange

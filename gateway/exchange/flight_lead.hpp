@@ -68,6 +68,7 @@ class FlightLead final : public Deadline {
     void on_expired() override;
     [[nodiscard]] bool lags() const;
     static Task<void> write_tail(std::shared_ptr<Tail> tail);
+    static void end_tail(Tail& tail, bool failed);
 
     Exchange& ex_;
     const cache::FlightPtr flight_;
