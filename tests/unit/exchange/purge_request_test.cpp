@@ -89,9 +89,11 @@ TEST_F(PurgeNames, ofARequestAreThoseOfItsMeaningAndScope) {
     ASSERT_EQ(red.size(), 1U);
     EXPECT_TRUE(red[0].starts_with("key/"));
     EXPECT_EQ(red[0].size(), 4 + 64U);
-    EXPECT_EQ(names(R"({"key":"k_red2","request":{"temperature":1,"messages":[],"model":"short","stream":true}})"), red);
+    EXPECT_EQ(names(R"({"key":"k_red2","request":{"temperature":1,"messages":[],"model":"short","stream":true}})"),
+              red);
     EXPECT_NE(names(R"({"key":"k_blue","request":{"temperature":1,"messages":[],"model":"fixed"}})"), red);
-    EXPECT_NE(names(R"({"key":"k_red","request":{"temperature":1,"messages":[],"model":"fixed"},"namespace":"a"})"), red);
+    EXPECT_NE(names(R"({"key":"k_red","request":{"temperature":1,"messages":[],"model":"fixed"},"namespace":"a"})"),
+              red);
     EXPECT_NE(names(R"({"key":"k_red","request":{"n":2,"messages":[],"model":"fixed"}})"), red);
 }
 
