@@ -1,5 +1,6 @@
 #include "gateway/admin_client.hpp"
 
+#include "gateway/admin/guard.hpp"
 #include "gateway/base/text.hpp"
 
 #include <boost/asio/ip/tcp.hpp>
@@ -7,7 +8,6 @@
 
 #include <array>
 #include <cerrno>
-#include <fstream>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <system_error>
@@ -37,62 +37,65 @@ class Socket {
     int fd_;
 };
 
-std::unexpected<std::string> failed(const std::string& where, std::string_view what) {
-    return std::unexpected(
-        fmt::format("{} at {}: {}; does the gateway run?", what, where, std::generic_category().message(errno)));
+std::unexpected<AdminFailure> failed(std::string why) {
+    return std::unexpected(AdminFailure{.why = std::move(why)});
 }
 
-std::expected<std::string, std::string> exchange(const config::Endpoint& listener, const std::string& where,
-                                                 std::string_view request) {
+std::unexpected<AdminFailure> failed(const std::string& where, std::string_view what, int error) {
+    return failed(
+        fmt::format("{} at {}: {}; does the gateway run?", what, where, std::generic_category().message(error)));
+}
+
+std::expected<std::string, AdminFailure> exchange(const config::Endpoint& listener, const std::string& where,
+                                                  std::string_view request) {
     boost::system::error_code wrong;
     const auto address = boost::asio::ip::make_address(listener.host, wrong);
-    if (wrong) return std::unexpected(fmt::format("{} is no address", listener.host));
+    if (wrong) return failed(fmt::format("{} is no address", listener.host));
     const boost::asio::ip::tcp::endpoint endpoint(address, listener.port);
     const Socket socket(endpoint.protocol().family());
-    if (::connect(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0)
-        return failed(where, "nobody listens");
+    if (::connect(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) {
+        const int error = errno;
+        auto failure = failed(where, "nobody listens", error);
+        failure.error().nobody_listens = error == ECONNREFUSED;
+        return failure;
+    }
     while (!request.empty()) {
         const ssize_t sent = ::send(socket.get(), request.data(), request.size(), MSG_NOSIGNAL);
-        if (sent <= 0) return failed(where, "cannot ask");
+        if (sent <= 0) return failed(where, "cannot ask", errno);
         request.remove_prefix(static_cast<std::size_t>(sent));
     }
     std::string reply;
     std::array<char, 16'384> piece{};
     while (reply.size() <= kLargestReply) {
         const ssize_t got = ::recv(socket.get(), piece.data(), piece.size(), 0);
-        if (got < 0) return failed(where, "no answer");
+        if (got < 0) return failed(where, "no answer", errno);
         if (got == 0) return reply;
         reply.append(piece.data(), static_cast<std::size_t>(got));
     }
-    return std::unexpected("the answer is too large");
+    return failed("the answer is too large");
 }
 
 } // namespace
 
-std::expected<AdminReply, std::string> ask_admin(const config::Config& config, std::string_view method,
-                                                 std::string_view path, std::string_view body) {
-    if (!config.listen.admin) return std::unexpected("the configuration has no `listen.admin`, which commands talk to");
-    const std::string file = config.store_path + "/admin-token";
-    std::ifstream in(file, std::ios::binary);
-    std::string token;
-    if (!std::getline(in, token) || trim(token).empty())
-        return std::unexpected(
-            fmt::format("cannot read {}; a gateway makes it at its first start, for its own user", file));
+std::expected<AdminReply, AdminFailure> ask_admin(const config::Config& config, std::string_view method,
+                                                  std::string_view path, std::string_view body) {
+    if (!config.listen.admin) return failed("the configuration has no `listen.admin`, which commands talk to");
+    const auto token = admin::load_token(config.store_path);
+    if (!token) return failed(token.error());
     const config::Endpoint& listener = *config.listen.admin;
     const bool v6 = listener.host.find(':') != std::string::npos;
     const std::string where = fmt::format("{}{}{}:{}", v6 ? "[" : "", listener.host, v6 ? "]" : "", listener.port);
     std::string request = fmt::format("{} {} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n",
-                                      method, path, where, trim(token));
+                                      method, path, where, trim(token->reveal()));
     if (!body.empty()) request += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size());
     request += "\r\n";
     request += body;
     auto reply = exchange(listener, where, request);
-    if (!reply) return std::unexpected(reply.error());
+    if (!reply) return std::unexpected(std::move(reply.error()));
     constexpr std::string_view kStart = "HTTP/1.1 ";
     const std::size_t end = reply->find("\r\n\r\n");
     const auto status = reply->starts_with(kStart) ? parse_decimal(reply->substr(kStart.size(), 3)) : std::nullopt;
-    if (!status || end == std::string::npos)
-        return std::unexpected(fmt::format("what answers at {} is no gateway", where));
+    if (!status || end == std::string::npos) return failed(fmt::format("what answers at {} is no gateway", where));
     return AdminReply{static_cast<int>(*status), reply->substr(end + 4)};
 }
 

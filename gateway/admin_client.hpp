@@ -14,9 +14,14 @@ struct AdminReply {
     std::string body; // JSON
 };
 
+struct AdminFailure {
+    std::string why;             // a listener, a token, or a gateway that answers within 10 s is missing
+    bool nobody_listens = false; // so no gateway of this configuration can be asked
+};
+
 // To `listen.admin` of the configuration, with the token that the gateway keeps in its store. `body`: JSON; empty:
-// none. Errors say what is missing: a listener, a token, or a gateway that answers within 10 s.
-[[nodiscard]] std::expected<AdminReply, std::string> ask_admin(const config::Config& config, std::string_view method,
-                                                               std::string_view path, std::string_view body);
+// none.
+[[nodiscard]] std::expected<AdminReply, AdminFailure> ask_admin(const config::Config& config, std::string_view method,
+                                                                std::string_view path, std::string_view body);
 
 } // namespace tollgate

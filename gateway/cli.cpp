@@ -1,9 +1,10 @@
 #include "gateway/cli.hpp"
 
-#include "config/load.hpp"
 #include "config/schema.hpp"
 #include "gateway/app.hpp"
 #include "gateway/cli_cache.hpp"
+#include "gateway/cli_common.hpp"
+#include "gateway/cli_keys.hpp"
 #include "gateway/cli_ledger.hpp"
 #include "gateway/cli_usage.hpp"
 #include "gateway/process/health.hpp"
@@ -14,27 +15,13 @@
 
 #include <chrono>
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 
 namespace tollgate {
 namespace {
 
-std::string read_text(const std::string& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-// Diagnostics to stderr; nothing if there are errors.
-std::optional<config::Config> load(const std::string& file) {
-    auto loaded = config::load_file(file, config::process_environment());
-    if (!loaded.diagnostics.empty()) std::fputs(config::render(loaded, read_text(file), file).c_str(), stderr);
-    return std::move(loaded.config);
-}
-
 int run(const std::string& file) {
-    auto config = load(file);
+    auto config = cli::load_config(file);
     return config ? run_gateway(std::move(*config)) : 1;
 }
 
@@ -50,7 +37,7 @@ std::string problem_of(const config::Config& config) {
 }
 
 int check(const std::string& file) {
-    const auto config = load(file);
+    const auto config = cli::load_config(file);
     if (!config) return 1;
     if (const std::string problem = problem_of(*config); !problem.empty()) {
         std::fprintf(stderr, "error: %s\n", problem.c_str());
@@ -105,6 +92,8 @@ int run_command_line(int argc, char** argv) {
     cli::add_usage_command(app, code);
     cli::add_ledger_commands(app, code);
     cli::add_cache_commands(app, code);
+    cli::add_keys_commands(app, code);
+    cli::add_audit_commands(app, code);
     app.add_subcommand("version", "Print the version")->callback([&] {
         code = print("tollgate " TOLLGATE_VERSION "\n");
     });

@@ -1,9 +1,8 @@
 #include "gateway/cli_cache.hpp"
 
-#include "config/load.hpp"
 #include "gateway/admin_client.hpp"
 #include "gateway/base/text.hpp"
-#include "gateway/cli_ledger.hpp"
+#include "gateway/cli_common.hpp"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -23,18 +22,11 @@ struct Options {
     std::string model, team, tag, request, key, endpoint, space;
 };
 
-int complain(const std::string& why) {
-    std::fputs(fmt::format("tollgate: {}\n", why).c_str(), stderr);
-    return 1;
-}
-
 int ask(const Options& options, std::string_view method, std::string_view path, std::string_view body) {
-    const auto loaded = config::load_file(options.file, config::process_environment());
-    if (!loaded.config) {
-        return complain(fmt::format("{0} is not valid; `tollgate config check {0}` says why", options.file));
-    }
-    const auto reply = ask_admin(*loaded.config, method, path, body);
-    if (!reply) return complain(reply.error());
+    const auto config = load_config(options.file);
+    if (!config) return 1;
+    const auto reply = ask_admin(*config, method, path, body);
+    if (!reply) return complain(1, reply.error().why);
     std::fputs(reply->body.c_str(), reply->status == 200 ? stdout : stderr);
     if (!reply->body.ends_with('\n')) std::fputs("\n", reply->status == 200 ? stdout : stderr);
     return reply->status == 200 ? 0 : 1;
@@ -59,7 +51,7 @@ int purge(const Options& options) {
     add_member(json, "namespace", options.space);
     if (!options.request.empty()) {
         std::ifstream in(options.request, std::ios::binary);
-        if (!in) return complain(fmt::format("cannot read {}", options.request));
+        if (!in) return complain(1, fmt::format("cannot read {}", options.request));
         if (json.size() > 1) json += ',';
         json += R"("request":)";
         json.append(std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>());

@@ -14,11 +14,6 @@
 namespace tollgate::cli {
 namespace {
 
-int complain(const std::string& why) {
-    std::fputs(fmt::format("tollgate: {}\n", why).c_str(), stderr);
-    return 1;
-}
-
 std::string summary(const policy::ledger::Verification& found) {
     return fmt::format("segments: {} files, {} admissions, {} progress notes, {} settlements, {} from the cache, {} "
                        "adjustments; {} open, "
@@ -31,9 +26,9 @@ std::string summary(const policy::ledger::Verification& found) {
 
 int verify(const LedgerOption& ledger) {
     const auto directory = ledger.directory();
-    if (!directory) return complain(directory.error());
+    if (!directory) return complain(1, directory.error());
     const auto found = policy::ledger::verify(*directory);
-    if (!found) return complain(found.error());
+    if (!found) return complain(1, found.error());
     std::string text = summary(*found);
     for (const policy::ledger::Fault& fault : found->faults) text += fmt::format("fault: {}\n", fault.text);
     text += found->faults.empty() ? "the ledger is whole\n" : fmt::format("{} faults\n", found->faults.size());

@@ -1,6 +1,8 @@
 // `tollgate ledger verify`, and where a command finds the ledger.
 #pragma once
 
+#include "gateway/cli_common.hpp"
+
 #include <expected>
 #include <memory>
 #include <string>
@@ -10,8 +12,6 @@ class App;
 }
 
 namespace tollgate::cli {
-
-inline constexpr const char* kDefaultFile = "tollgate.yaml";
 
 // `-c FILE`, whose store.path has the ledger, or `--path DIR`, the ledger itself, for which no configuration is read.
 class LedgerOption {

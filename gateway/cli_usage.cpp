@@ -216,11 +216,6 @@ std::expected<policy::ledger::UsageQuery, std::string> query_of(const Arguments&
     return query;
 }
 
-int complain(int code, const std::string& why) {
-    std::fputs(fmt::format("tollgate usage: {}\n", why).c_str(), stderr);
-    return code;
-}
-
 int usage(const Arguments& arguments) {
     const auto now =
         std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::system_clock::now().time_since_epoch());

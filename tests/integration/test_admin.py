@@ -1,10 +1,13 @@
 """The admin API of a running gateway: keys and limits changed live, who may ask, and what is written down about it."""
 
+import contextlib
 import json
+import sqlite3
 import stat
+import subprocess
 import unittest
 
-from common_b import BLUE, CHAT, RED, Case, bearer, chat, eventually, rendered, settings
+from common_b import BLUE, CHAT, RED, Case, bearer, chat, eventually, find_binary, rendered, settings
 from tollgate_test import Connection, Tollgate, call
 
 API = "/admin/v1"
@@ -299,6 +302,89 @@ class Reading(AdminCase):
             self.assertEqual(status, 422)
             self.assertIn("tollgate.yaml:1", problem["detail"])
             self.assertEqual(self.ask(gateway, BLUE).status, 200)
+
+
+class CommandLine(AdminCase):
+    """`tollgate keys` and `tollgate audit`, beside a gateway and without one."""
+
+    def run_command(self, gateway, *words, code=0):
+        done = subprocess.run([find_binary("tollgate", [".", "gateway"]), *words[:2], "-c", gateway.config_path, *words[2:]], capture_output=True, text=True, timeout=120)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return done
+
+    def as_json(self, gateway, *words):
+        return json.loads(self.run_command(gateway, *words, "-o", "json").stdout)
+
+    def walk_through(self, gateway, use):
+        """Makes, lists, rotates, disables, enables and deletes a key; `use(secret)` is the status a request gets."""
+        made = self.run_command(gateway, "keys", "create", "--id", "k_cli", "--team", "blue", "--rpm", "500", "--budget", "5/day", "--model", "mock-*", "--alias", "from a shell")
+        secret = made.stdout.strip()
+        self.assertRegex(secret, r"^tg_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}$")
+        self.assertNotIn(secret, made.stderr)
+        shown = self.as_json(gateway, "keys", "show", "k_cli")
+        self.assertEqual((shown["limits"], shown["budget"][0]["usd"], shown["models"]), ({"rpm": {"limit": 500}}, "5", ["mock-*"]))
+        self.assertIn("k_cli", [key["id"] for key in self.as_json(gateway, "keys", "list", "--team", "blue")])
+        self.assertRegex(self.run_command(gateway, "keys", "list").stdout, r"(?m)^k_cli +blue +active +store +from a shell")
+        use(secret, 200)
+        rotated = self.as_json(gateway, "keys", "rotate", "k_cli")["secret"]
+        use(rotated, 200)
+        use(secret, 401)
+        self.run_command(gateway, "keys", "disable", "k_cli")
+        use(rotated, 401)
+        self.run_command(gateway, "keys", "enable", "k_cli")
+        use(rotated, 200)
+        refused = self.run_command(gateway, "keys", "rotate", "k_red1", code=1)
+        self.assertRegex(refused.stderr, r"tollgate\.yaml:[0-9]+")
+        self.assertIn("did you mean", self.run_command(gateway, "keys", "create", "--settings", '{"aliass":"x"}', code=1).stderr)
+        self.run_command(gateway, "keys", "create", "--budget", "5", code=2)
+        self.run_command(gateway, "keys", "delete", "k_cli")
+        use(rotated, 401)
+        self.run_command(gateway, "keys", "show", "k_cli", code=1)
+
+    def test_a_running_gateway_does_what_the_command_line_asks(self):
+        models = {"mock-*": {"upstreams": [{"provider": "mock"}], "max_output": 1000, "price": {"input": "1", "output": "1"}}}
+        with self.gateway(models=models) as gateway:
+
+            def use(secret, status):
+                eventually(lambda: self.ask(gateway, secret).status == status, f"a request gets {status}")
+
+            self.walk_through(gateway, use)
+            self.assertIn("6 entries, none altered", self.run_command(gateway, "audit", "verify").stdout)
+
+    def test_without_a_gateway_the_store_is_changed_and_the_next_start_knows(self):
+        with self.gateway() as gateway:
+            gateway.stop()
+            self.walk_through(gateway, lambda secret, status: None)
+            kept = self.run_command(gateway, "keys", "create", "--team", "red").stdout.strip()
+            self.run_command(gateway, "keys", "disable", "k_blue1")
+            gateway.start()
+            gateway.await_ready(gateway.is_ready)
+            self.assertEqual(self.ask(gateway, kept).status, 200)
+            self.assertEqual(self.ask(gateway, BLUE).status, 401)
+            actors = {entry["actor"]["type"] for entry in Admin(gateway).good("GET", "/audit")["data"]}
+            self.assertEqual(actors, {"cli"})
+
+    def test_a_gateway_without_an_admin_listener_keeps_its_store(self):
+        with Tollgate(rendered(settings(self.mock.url))) as gateway:
+            self.assertIn("in use by process", self.run_command(gateway, "keys", "list", code=1).stderr)
+            self.assertFalse((gateway.store / "admin-token").exists())
+
+    def test_tampering_with_the_log_is_found(self):
+        with self.gateway() as gateway:
+            self.assertIn("0 entries", self.run_command(gateway, "audit", "verify").stdout)
+            admin = Admin(gateway)
+            for alias in ("a", "b", "c"):
+                admin.good("POST", "/keys", {"alias": alias}, status=201)
+            last = admin.good("GET", "/audit?limit=1")["data"][0]["hash"]
+            self.assertIn(last, self.run_command(gateway, "audit", "verify").stdout)
+            gateway.stop()
+            with contextlib.closing(sqlite3.connect(gateway.store / "tollgate.db")) as database:
+                database.execute("UPDATE audit SET record = replace(record, '\"ok\"', '\"no\"') WHERE number = 2")
+                database.execute("DELETE FROM audit WHERE number = 3")
+                database.commit()
+            found = self.run_command(gateway, "audit", "verify", code=1)
+            self.assertIn("entry 2 is not what was written", found.stdout)
+            self.assertIn("ends with entry 2, its head is of entry 3", found.stdout)
 
 
 if __name__ == "__main__":
