@@ -1,5 +1,6 @@
 #include "cache/store.hpp"
 
+#include "cache/redis_names.hpp"
 #include "cache/seal.hpp"
 
 #include <algorithm>
@@ -10,6 +11,13 @@ namespace {
 
 // What an encoded entry may hold beside its body: content type, names, header.
 constexpr std::uint64_t kHeaderRoom = 4096;
+
+// KEYS: entry, epoch. ARGV: value, milliseconds, epoch, channel. A later holder of the lease is believed more.
+constexpr std::string_view kFencedSet = R"lua(
+local latest = redis.call('GET', KEYS[2])
+if latest and tonumber(latest) > tonumber(ARGV[3]) then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return redis.call('PUBLISH', ARGV[4], 'kept'))lua";
 
 std::uint64_t beside_body(const Entry& entry) {
     return entry.bytes() - entry.body.size();
@@ -102,7 +110,7 @@ Found ResponseStore::from_redis(const Key& key, const std::expected<redis::Reply
     return found;
 }
 
-void ResponseStore::put(const Key& key, EntryPtr entry, WallTime now) {
+void ResponseStore::put(const Key& key, EntryPtr entry, WallTime now, std::uint64_t epoch) {
     if (!entry) return;
     const auto ttl = std::chrono::duration_cast<std::chrono::milliseconds>(entry->kept_until() - now);
     if (ttl.count() <= 0) return;
@@ -113,14 +121,21 @@ void ResponseStore::put(const Key& key, EntryPtr entry, WallTime now) {
     if (client_ != nullptr && client_->connected()) {
         std::string command;
         const std::string sealed = seal_entry(seal_key_, key, *entry);
-        redis::append_command(command, {"SET", redis_key(key), sealed, "PX", std::to_string(ttl.count())});
+        const std::string time = std::to_string(ttl.count());
+        if (epoch == 0) {
+            redis::append_command(command, {"SET", redis_key(key), sealed, "PX", time});
+        } else {
+            redis::append_command(command,
+                                  {"EVAL", kFencedSet, "2", redis_key(key), redis_name(prefix_, kEpochKind, key),
+                                   sealed, time, std::to_string(epoch), redis_name(prefix_, kNewsKind, key)});
+        }
         client_->post(std::move(command));
     }
     memory_.put(key, std::move(entry), now);
 }
 
 std::string ResponseStore::redis_key(const Key& key) const {
-    return prefix_ + "c:" + crypto::to_hex(key);
+    return redis_name(prefix_, kEntryKind, key);
 }
 
 } // namespace tollgate::cache

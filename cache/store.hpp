@@ -44,7 +44,8 @@ class ResponseStore {
     // Redis alone, all keys at once; null for what it has not. Hits go into memory like those of get().
     [[nodiscard]] Task<std::vector<EntryPtr>> get_redis(std::vector<Key> keys, WallTime now);
     // Into memory now; to Redis without waiting. An entry that has expired or is too large is not stored.
-    void put(const Key& key, EntryPtr entry, WallTime now);
+    // `epoch`: of a lease (cache/flight_lease.hpp); Redis then refuses what a later holder's would be overwritten by.
+    void put(const Key& key, EntryPtr entry, WallTime now, std::uint64_t epoch = 0);
 
     void drop_memory(const Key& key) { memory_.remove(key); } // what was purged
     [[nodiscard]] const std::string& prefix() const noexcept { return prefix_; }

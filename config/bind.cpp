@@ -106,7 +106,9 @@ std::optional<Redis> bind_redis(const Value& root, Sink& sink) {
     const auto* const mode = section->get<std::string>("mode");
     if (mode != nullptr && *mode == "sentinel") out.mode = RedisMode::sentinel;
     if (mode != nullptr && *mode == "cluster") out.mode = RedisMode::cluster;
-    out.use_cache = section->find("use") == nullptr || std::ranges::count(texts(*section, "use"), "cache") > 0;
+    const auto uses = [&](std::string_view what) { return std::ranges::count(texts(*section, "use"), what) > 0; };
+    out.use_flights = uses("flights");
+    out.use_cache = section->find("use") == nullptr || uses("cache") || out.use_flights;
     const Secret* const url = section->get<Secret>("url");
     if (url == nullptr) return out;
     out.url = *url;

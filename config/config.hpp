@@ -90,7 +90,8 @@ struct Redis {
     unsigned database = 0;
     std::string prefix = "tg:";
     std::chrono::milliseconds timeout{30};
-    bool use_cache = false; // `use` contains "cache"
+    bool use_cache = false; // `use` contains "cache", or "flights", which waits for what the cache shares
+    bool use_flights = false;
 };
 
 struct Provider {

@@ -96,7 +96,8 @@ constexpr std::array kRows = {
     Row{"redis.prefix", text, "tg:", "prefix", "Start of every key written to Redis."},
     Row{"redis.timeout", duration, "30ms", "1ms..10s", "Longest wait for a reply before Tollgate goes on without it."},
     Row{"redis.use", list, "[ cache ]", "nonempty", "What is shared through Redis."},
-    Row{"redis.use[]", choice, "", "cache", "One thing to share.", false, "flights|limits"},
+    Row{"redis.use[]", choice, "", "cache|flights", "One thing to share; `flights` shares the cache too.", false,
+        "limits"},
 
     Row{"secrets", section, "", "", "Secrets of Tollgate itself."},
     Row{"secrets.master", secret, "", "",

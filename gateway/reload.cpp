@@ -45,7 +45,7 @@ bool same(const std::optional<config::Endpoint>& a, const std::optional<config::
 }
 bool same(const config::Redis& a, const config::Redis& b) {
     return a.url.reveal() == b.url.reveal() && a.prefix == b.prefix && a.timeout == b.timeout &&
-           a.use_cache == b.use_cache;
+           a.use_cache == b.use_cache && a.use_flights == b.use_flights;
 }
 
 } // namespace

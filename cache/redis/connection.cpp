@@ -20,9 +20,9 @@ constexpr auto kTuple = asio::as_tuple(UseTask{});
 
 } // namespace
 
-Connection::Connection(asio::io_context& io, const config::Redis& options)
-    : io_(io), options_(options), socket_(io), resolver_(io), phase_timer_(io), reply_timer_(io),
-      random_(std::random_device{}()) {}
+Connection::Connection(asio::io_context& io, const config::Redis& options, Listening listening)
+    : io_(io), options_(options), listening_(std::move(listening)), socket_(io), resolver_(io), phase_timer_(io),
+      reply_timer_(io), random_(std::random_device{}()) {}
 
 void Connection::start() {
     if (started_ || stopped_) return;
@@ -50,6 +50,7 @@ Task<void> Connection::run(std::shared_ptr<Connection> self) {
             self->last_error_.clear();
             self->failure_ = Failure::down;
             self->connected_ = true;
+            if (self->listening_.connected) self->listening_.connected();
             co_await self->read_replies();
         }
         if (self->stopped_) break;
@@ -89,8 +90,10 @@ bool Connection::enqueue(std::string_view encoded, WaiterPtr waiter) {
         return false;
     }
     output_ += encoded;
-    queue_.push(Clock::now() + options_.timeout, std::move(waiter));
-    arm_reply_timer();
+    if (!listening_.reply) {
+        queue_.push(Clock::now() + options_.timeout, std::move(waiter));
+        arm_reply_timer();
+    }
     // The post runs after every handler that is ready now, so their commands leave in the same write.
     if (!flush_posted_ && !write_pending_) {
         flush_posted_ = true;
@@ -158,6 +161,10 @@ bool Connection::deliver(std::string_view bytes) {
         auto reply = reader_->next();
         if (!reply) return protocol_error(reply.error());
         if (!*reply) return true;
+        if (listening_.reply) {
+            listening_.reply(**reply);
+            continue;
+        }
         std::optional<ReplyQueue::Popped> slot = queue_.pop();
         if (!slot) return protocol_error("a reply nobody asked for");
         const bool demoted = options_.mode == config::RedisMode::sentinel && (*reply)->kind == Reply::Kind::error &&

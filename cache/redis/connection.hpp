@@ -19,7 +19,13 @@ namespace tollgate::redis {
 // holds none while it waits (see Waiter), so there is no cycle that outlives the io_context.
 class Connection : public std::enable_shared_from_this<Connection> {
   public:
-    Connection(asio::io_context& io, const config::Redis& options);
+    // Of one that has subscribed: commands are not answered one by one, and every reply goes to `reply`, which stops
+    // nothing. `connected` comes with every new connection.
+    struct Listening {
+        std::function<void()> connected;
+        std::function<void(const Reply&)> reply;
+    };
+    Connection(asio::io_context& io, const config::Redis& options, Listening listening = {});
 
     void start();
     void stop();
@@ -64,6 +70,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     asio::io_context& io_;
     const config::Redis options_;
+    const Listening listening_;
     config::RedisHost target_;
     std::size_t sentinel_turn_ = 0; // one that does not answer must not be the first again
     Socket socket_;

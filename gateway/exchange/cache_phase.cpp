@@ -177,7 +177,7 @@ void keep(Exchange& ex, const api::AnswerView& answer, std::string_view content_
     entry->tags = ex.cache.tags;
     entry->purge_clock = ex.cache.purge_clock;
     if (is_purged(ex, ex.cache.key, *entry)) return; // while it was being made (scenario 73)
-    ex.worker.responses.put(ex.cache.key, std::move(entry), WallClock::now());
+    ex.worker.responses.put(ex.cache.key, std::move(entry), WallClock::now(), ex.cache.epoch);
     ex.cache.stored = true;
     ex.cache_status += "; stored";
 }
@@ -185,16 +185,6 @@ void keep(Exchange& ex, const api::AnswerView& answer, std::string_view content_
 // A failure of providers, or of the way to them.
 bool is_providers(ErrorType type) {
     return to_string(type).starts_with("provider_") || type == ErrorType::gateway_no_upstream;
-}
-
-Error reused_key() {
-    return Error{.type = ErrorType::caller_invalid_request,
-                 .status = 422,
-                 .message = "The Idempotency-Key of this request was used for a different request within the last 24 "
-                            "hours. Repeat that one unchanged, or choose another key.",
-                 .openai_type = "invalid_request_error",
-                 .code = "idempotency_key_reused",
-                 .retry = Retry::never};
 }
 
 // A named question is the same one whenever it is asked, and its call waits for who asks again.
@@ -207,8 +197,9 @@ Result<void> hold_to_question(Exchange& ex) {
     parts.scope = request.scope;
     parts.endpoint = "idempotency-key";
     const cache::Key key = cache::make_key(ex.worker.cache_mac, parts, *name);
-    if (!ex.worker.shared.idempotency.claim(key, ex.cache.key, Clock::now())) return fail(reused_key());
+    if (!ex.worker.shared.idempotency.claim(key, ex.cache.key, Clock::now())) return fail(idempotency_key_reused());
     ex.cache.idempotent = true;
+    ex.cache.idempotency_key = key;
     ex.cache.linger = std::max(ex.cache.linger, kComesBack);
     return {};
 }
@@ -223,7 +214,26 @@ Result<void> plan_sharing(Exchange& ex, const CacheControl& control, std::string
     return ex.cache.share && !ex.cache.store ? hold_to_question(ex) : Result<void>();
 }
 
+cache::EntryPtr if_fresh(Exchange& ex, cache::EntryPtr entry, WallTime now) {
+    if (!entry || is_purged(ex, ex.cache.key, *entry) ||
+        judge(*entry, read_cache_controls(ex.head.fields), StaleRules{}, now) != Fit::fresh || !tell(ex, *entry))
+        return nullptr;
+    ex.record.cache = metrics::CacheResult::hit;
+    ex.cache.for_error.reset();
+    return entry;
+}
+
 } // namespace
+
+Error idempotency_key_reused() {
+    return Error{.type = ErrorType::caller_invalid_request,
+                 .status = 422,
+                 .message = "The Idempotency-Key of this request was used for a different request within the last 24 "
+                            "hours. Repeat that one unchanged, or choose another key.",
+                 .openai_type = "invalid_request_error",
+                 .code = "idempotency_key_reused",
+                 .retry = Retry::never};
+}
 
 Task<bool> knows_purges(Exchange& ex) {
     cache::Purges& purges = ex.worker.shared.purges;
@@ -236,13 +246,13 @@ Task<bool> knows_purges(Exchange& ex) {
 cache::EntryPtr look_again(Exchange& ex) {
     if (!ex.cache.store) return nullptr;
     const WallTime now = WallClock::now();
-    cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
-    if (!entry || is_purged(ex, ex.cache.key, *entry) ||
-        judge(*entry, read_cache_controls(ex.head.fields), StaleRules{}, now) != Fit::fresh || !tell(ex, *entry))
-        return nullptr;
-    ex.record.cache = metrics::CacheResult::hit;
-    ex.cache.for_error.reset();
-    return entry;
+    return if_fresh(ex, ex.worker.responses.get_memory(ex.cache.key, now), now);
+}
+
+Task<cache::EntryPtr> look_again_in_redis(Exchange& ex) {
+    const WallTime now = WallClock::now();
+    auto entry = co_await ask_redis(ex, now);
+    co_return if_fresh(ex, std::move(entry), now);
 }
 
 Task<Result<cache::EntryPtr>> look_up(Exchange& ex) {
@@ -325,7 +335,8 @@ void store_answer(Exchange& ex, std::string_view content_type, std::string_view 
 
 void store_stream(Exchange& ex, std::string completion) {
     const auto answer = ex.worker.answer_reader.read(completion, ex.route->operation);
-    if (!answer || !ex.cache.store || !is_fit(ex, *answer, completion)) return;
+    ex.cache.unfit = !answer || !is_fit(ex, *answer, completion);
+    if (ex.cache.unfit || !ex.cache.store) return;
     // Without its usage it is no answer to who asked for JSON, or for the usage.
     const bool tells_usage = answer->usage.reported() || answer->usage.refused;
     keep(ex, *answer, tells_usage ? "application/json" : kEventStream, std::move(completion));

@@ -19,6 +19,12 @@ Task<bool> knows_purges(Exchange& ex);
 // What memory has got meanwhile, if it fits; ex.record then says that it is a hit.
 [[nodiscard]] cache::EntryPtr look_again(Exchange& ex);
 
+// What Redis has got meanwhile, likewise.
+[[nodiscard]] Task<cache::EntryPtr> look_again_in_redis(Exchange& ex);
+
+// 422: the client used the name of this question for another one.
+[[nodiscard]] Error idempotency_key_reused();
+
 // Answers with an entry that look_up gave: Cache-Status, Age, the completion as JSON or as events.
 Task<void> send_hit(Exchange& ex, cache::EntryPtr entry);
 

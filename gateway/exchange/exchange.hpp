@@ -64,6 +64,9 @@ struct CachePlan {
     std::string told;                  // the hit as this request asked for it; empty: as it is kept
     std::string_view bypass;           // why there was no look-up; empty if there was
     bool share = false;                // the same question, asked meanwhile, may have the same answer
+    std::uint64_t epoch = 0;           // of the lease on the call; 0: none
+    bool unfit = false;                // the answer could not be kept
+    cache::Key idempotency_key{};      // if it is `idempotent`
     bool idempotent = false;           // the client named the question: it may ask again and must not pay again
     Duration linger{};                 // how long its call goes on when nobody waits for it any more
 };

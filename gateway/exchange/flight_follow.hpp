@@ -9,7 +9,7 @@ namespace tollgate::exchange {
 enum class Followed : std::uint8_t {
     done,     // the client has its answer, or `result` is its error
     elect,    // there was no answer: another leader is wanted
-    go_alone, // the log has lost its beginning before this one read it
+    go_alone, // nothing of this flight fits: another form, or its log has lost the beginning
 };
 
 struct FollowResult {

@@ -142,6 +142,7 @@ void FlightLead::finish(const Result<void>& result) {
 
 void FlightLead::part() {
     const TimePoint now = Clock::now();
+    ex_.cache.unfit = true;
     directory_.part(flight_->key(), now + kPartedFor, now);
 }
 

@@ -2,6 +2,7 @@
 
 #include "gateway/exchange/accounting.hpp"
 #include "gateway/exchange/cache_phase.hpp"
+#include "gateway/exchange/flight_fleet.hpp"
 #include "gateway/exchange/flight_follow.hpp"
 #include "gateway/exchange/flight_lead.hpp"
 #include "gateway/exchange/forward.hpp"
@@ -34,16 +35,30 @@ Task<Result<void>> answer_with(Exchange& ex, cache::EntryPtr entry) {
     co_return Result<void>();
 }
 
-Task<Result<void>> lead(Exchange& ex, cache::FlightPtr flight) {
+// `fleet`: other processes are asked whether they make the call.
+Task<Result<void>> lead(Exchange& ex, cache::FlightPtr flight, bool fleet) {
     FlightLead lead(ex, std::move(flight));
     if (auto entry = look_again(ex)) { // answered between the look-up and here
         lead.dissolve();
         auto result = co_await answer_with(ex, std::move(entry));
         co_return result;
     }
+    FleetLease lease(ex);
+    if (fleet) {
+        auto elsewhere = co_await await_turn(ex, lead, lease);
+        if (!elsewhere) co_return fail(elsewhere.error());
+        if (*elsewhere) {
+            lead.dissolve();
+            auto result = co_await answer_with(ex, std::move(*elsewhere));
+            co_return result;
+        }
+    }
     if (auto ok = admit(ex, false); !ok) co_return ok; // the next one leads with what its own key may spend
     // An answer to a smaller question, or one that this key's limits may end early, is nobody else's.
-    if (ex.account.capped || ex.account.cuts_streams) lead.dissolve();
+    if (ex.account.capped || ex.account.cuts_streams) {
+        lead.dissolve();
+        lease.give_back();
+    }
     auto result = co_await forward(ex);
     lead.finish(result);
     co_return result;
@@ -69,15 +84,24 @@ class FollowerRole {
     const std::string status_;
 };
 
+// The flight of those for whom the question's own has no fitting answer: a stream that will not say what it used is
+// none for JSON. One more call then, not one each.
+cache::Key second_flight(cache::Key key) {
+    key.front() ^= 0x80;
+    return key;
+}
+
 Task<Result<void>> share(Exchange& ex) {
     auto& flights = ex.worker.shared.flights;
+    cache::Key key = ex.cache.key;
     unsigned election = 0;
     for (;;) {
-        auto joined = flights.join(ex.cache.key, election, ex.snapshot->config.cache.max_entry, Clock::now(),
-                                   ex.cache.idempotent);
+        const bool first = key == ex.cache.key;
+        auto joined =
+            flights.join(key, election, ex.snapshot->config.cache.max_entry, Clock::now(), ex.cache.idempotent);
         if (joined.role == Role::alone) break;
         if (joined.role == Role::lead) {
-            auto result = co_await lead(ex, std::move(joined.flight));
+            auto result = co_await lead(ex, std::move(joined.flight), first);
             co_return result;
         }
         const Following following(joined.flight);
@@ -89,8 +113,12 @@ Task<Result<void>> share(Exchange& ex) {
             co_return followed.result;
         }
         role.give_up();
-        if (followed.what == Followed::go_alone) break;
+        if (followed.what == Followed::go_alone && !first) break;
         election = followed.election;
+        if (followed.what == Followed::go_alone) {
+            key = second_flight(key);
+            election = 0;
+        }
         if (auto entry = look_again(ex)) {
             auto result = co_await answer_with(ex, std::move(entry));
             co_return result;

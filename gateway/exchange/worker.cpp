@@ -99,6 +99,7 @@ std::expected<void, std::string> Worker::listen(const config::Endpoint& endpoint
 
 void Worker::start() {
     if (state_->redis) state_->redis->start();
+    if (state_->leases) state_->leases->start();
     listener_.start();
     asio::co_spawn(io_, tick(), asio::detached);
     thread_ = std::thread([this] {
@@ -151,6 +152,7 @@ void Worker::terminate(Duration grace) {
 void Worker::end_everything() {
     if (std::exchange(stopping_, true)) return;
     timer_.cancel();
+    if (state_->leases) state_->leases->stop();
     if (state_->redis) state_->redis->stop();
     state_->pool.close_all();
     state_->deadlines.terminate_all();

@@ -12,6 +12,12 @@ std::unique_ptr<redis::Client> make_redis(asio::io_context& io, const config::Co
     return std::make_unique<redis::Client>(io, *config.redis);
 }
 
+std::unique_ptr<cache::FlightLeases> make_leases(asio::io_context& io, redis::Client* client,
+                                                 const config::Config& config) {
+    if (client == nullptr || !config.redis->use_flights) return nullptr;
+    return std::make_unique<cache::FlightLeases>(io, *client, *config.redis);
+}
+
 std::uint32_t seed() {
     std::uint32_t value = 0;
     crypto::random_bytes({reinterpret_cast<std::uint8_t*>(&value), sizeof value});
@@ -29,7 +35,7 @@ WorkerState::WorkerState(asio::io_context& context, Shared& process, SnapshotPtr
       redis_lookup(process.registry.histogram(metrics::Family::cache_lookup_duration_seconds, {"redis"})),
       redis_latency(process.registry.histogram(metrics::Family::store_duration_seconds, {"redis", "get"})),
       collapsed(process.registry.counter(metrics::Family::cache_lookups_total, {"memory", "collapsed"})),
-      redis(make_redis(context, snapshot->config)),
+      redis(make_redis(context, snapshot->config)), leases(make_leases(context, redis.get(), snapshot->config)),
       responses(process.cache, redis.get(), process.keys.cache_seal,
                 snapshot->config.redis ? snapshot->config.redis->prefix : "tg:", snapshot->config.cache.max_entry) {
     use(snapshot);

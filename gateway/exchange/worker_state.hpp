@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cache/flight.hpp"
+#include "cache/flight_lease.hpp"
 #include "cache/idempotency.hpp"
 #include "cache/memory_cache.hpp"
 #include "cache/purges.hpp"
@@ -137,8 +138,9 @@ struct WorkerState {
     metrics::RequestMetrics metrics;
     metrics::Gauge streams_open;
     metrics::Histogram limit_check, memory_lookup, redis_lookup, redis_latency;
-    metrics::Counter collapsed;           // look-ups that another one's call answered
-    std::unique_ptr<redis::Client> redis; // null without Redis
+    metrics::Counter collapsed;                  // look-ups that another one's call answered
+    std::unique_ptr<redis::Client> redis;        // null without Redis
+    std::unique_ptr<cache::FlightLeases> leases; // null if calls are not shared with other processes
     cache::ResponseStore responses;
     std::string log_lines; // access-log lines of this tick
     std::uint32_t log_line_count = 0;

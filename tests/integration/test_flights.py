@@ -410,6 +410,27 @@ class Mixed(FlightCase):
         self.assert_all(self.crowd.guests, refusal, 400)
 
 
+class MixedWithoutUsage(FlightCase):
+    """A provider that is not said to tell a stream's usage: what it streams is no answer to who asked for JSON."""
+
+    def test_those_who_ask_for_json_share_a_second_call(self):  # scenario 79
+        streams = self.invite(1, stream=True)
+        first = self.stage.next()
+        streams += self.invite(20, stream=True)
+        whole = self.invite(20)
+        self.await_running(41)
+        first.begin_stream()
+        first.send_event(delta("sha", role="assistant"))
+        second = self.stage.next()
+        self.assertFalse(second.json().get("stream"))
+        second.answer(ANSWER)
+        self.assert_all(self.crowd.finish(whole), ANSWER)
+        first.send_event(delta("", finish_reason="stop"))
+        first.end_stream()
+        self.crowd.finish(streams)
+        self.assertEqual(self.stage.count, 2)
+
+
 class Idempotency(FlightCase):
     NAMED = {"idempotency-key": "order-7"}
 

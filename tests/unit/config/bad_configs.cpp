@@ -152,8 +152,6 @@ std::vector<BadConfig> shape_cases() {
 std::vector<BadConfig> later_cases() {
     const std::string fleet = "\nsecrets: { master: \"${env:MASTER}\" }\nkeys: [ { id: k, secret: abc-def } ]\n";
     return {
-        {"redis_use_flights", with("redis: { url: \"redis://h\", use: [ cache, flights ] }" + fleet), "E0114", 6, 42,
-         "flights"},
         {"redis_use_limits", with("redis: { url: \"redis://h\", use: [ cache, limits ] }" + fleet), "E0114", 6, 42,
          "limits"},
         {"fallbacks", model("{ upstreams: [ { provider: p } ], fallbacks: [ x ] }"), "E0114", 5, 40, "fallback models"},
