@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <memory>
 #include <vector>
 
 namespace tollgate::cache {
@@ -94,9 +93,11 @@ struct Object {
 // linear however deep the nesting, where sorting on the way up would copy a value once per level.
 class Canonicaliser {
   public:
-    // Empty on success.
-    std::string read(std::string_view body, std::span<const std::string_view> also);
-    std::string write();
+    // Empty on success. `readable`: octets from body.data() on that may be read, whatever they hold.
+    std::string read(std::string_view body, std::size_t readable, std::span<const std::string_view> also);
+    [[nodiscard]] std::string write() const;
+    // The same, of one that is not used again and need not hold two texts at a time.
+    std::string take();
 
   private:
     bool read_object(ondemand::object object, unsigned depth, bool ordered);
@@ -120,18 +121,23 @@ class Canonicaliser {
     std::span<const std::string_view> also_;
 };
 
-std::string Canonicaliser::read(std::string_view body, std::span<const std::string_view> also) {
+std::string Canonicaliser::read(std::string_view body, std::size_t readable, std::span<const std::string_view> also) {
     also_ = also;
     objects_.clear();
     members_.clear();
     open_.clear();
     draft_.clear();
     error_.clear();
-    padded_.reserve(body.size() + simdjson::SIMDJSON_PADDING);
-    padded_.assign(body);
+    draft_.reserve(body.size());
+    if (readable < body.size() + simdjson::SIMDJSON_PADDING) {
+        padded_.reserve(body.size() + simdjson::SIMDJSON_PADDING);
+        padded_.assign(body);
+        body = padded_;
+        readable = padded_.capacity();
+    }
     ondemand::document document;
     ondemand::object top;
-    if (const auto code = parser_.iterate(padded_.data(), padded_.size(), padded_.capacity()).get(document)) {
+    if (const auto code = parser_.iterate(body.data(), body.size(), readable).get(document)) {
         return simdjson::error_message(code);
     }
     if (const auto code = document.get_object().get(top)) return simdjson::error_message(code);
@@ -235,7 +241,13 @@ bool Canonicaliser::read_value(ondemand::value value, unsigned depth, bool order
     return fail("not a JSON value");
 }
 
-std::string Canonicaliser::write() {
+std::string Canonicaliser::take() {
+    parser_ = ondemand::parser();
+    padded_ = std::string();
+    return std::ranges::all_of(objects_, &Object::in_order) ? std::move(draft_) : write();
+}
+
+std::string Canonicaliser::write() const {
     std::string out;
     out.reserve(draft_.size());
     copy(0, draft_.size(), 0, out);
@@ -277,13 +289,18 @@ void update_field(crypto::Hmac& mac, std::string_view text) {
 
 } // namespace
 
-std::expected<std::string, std::string> canonical_json(std::string_view body, std::span<const std::string_view> also) {
+std::expected<std::string, std::string> canonical_json(std::string_view body, std::span<const std::string_view> also,
+                                                       std::size_t readable) {
     thread_local Canonicaliser kept;
-    std::unique_ptr<Canonicaliser> big;
-    if (body.size() > kKeptBody) big = std::make_unique<Canonicaliser>();
-    Canonicaliser& canonicaliser = big ? *big : kept;
-    if (std::string error = canonicaliser.read(body, also); !error.empty()) return std::unexpected(std::move(error));
-    return canonicaliser.write();
+    if (body.size() <= kKeptBody) {
+        std::string error = kept.read(body, readable, also);
+        if (!error.empty()) return std::unexpected(std::move(error));
+        return kept.write();
+    }
+    Canonicaliser once;
+    std::string error = once.read(body, readable, also);
+    if (!error.empty()) return std::unexpected(std::move(error));
+    return once.take();
 }
 
 std::string context_of(const KeyParts& parts) {

@@ -23,9 +23,10 @@ struct KeyParts {
 // beyond 2^53 verbatim. Top-level members on the deny-list (stream, stream_options, user, metadata, store,
 // safety_identifier, prompt_cache_key, prompt_cache_options, prompt_cache_retention, service_tier, model) are left
 // out; every other member, known or not, is in. The body is already validated JSON without duplicate keys.
-// `also` are left out too. Error: a reason why it cannot be canonicalised.
-[[nodiscard]] std::expected<std::string, std::string> canonical_json(std::string_view body,
-                                                                     std::span<const std::string_view> also = {});
+// `also` are left out too. `readable`: octets from body.data() on that may be read, such as a string's capacity; a body
+// with less than 64 of them behind it is copied. Error: a reason why it cannot be canonicalised.
+[[nodiscard]] std::expected<std::string, std::string>
+canonical_json(std::string_view body, std::span<const std::string_view> also = {}, std::size_t readable = 0);
 
 // The parts as one text, unambiguous; with the body's own octets it names a request (RawKeys).
 [[nodiscard]] std::string context_of(const KeyParts& parts);

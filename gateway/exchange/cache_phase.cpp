@@ -72,7 +72,7 @@ bool make_key(Exchange& ex, std::string_view space) {
         ex.cache.key = *seen;
         return true;
     }
-    const auto canonical = cache::canonical_json(ex.body.memory);
+    const auto canonical = cache::canonical_json(ex.body.memory, {}, ex.body.memory.capacity());
     if (!canonical) return false;
     ex.cache.key = cache::make_key(ex.worker.cache_mac, request.parts(), *canonical);
     ex.worker.raw_keys.remember(context, ex.body.memory, ex.cache.key);

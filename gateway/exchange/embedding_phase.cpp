@@ -10,7 +10,8 @@
 namespace tollgate::exchange {
 namespace {
 
-constexpr std::size_t kMostTakenApart = 256; // an answer has to be held whole: some 64 KiB for each at most
+constexpr std::size_t kMostTakenApart = 256;        // an answer has to be held whole: some 64 KiB for each at most
+constexpr std::size_t kLargestTakenApart = 1 << 20; // octets; the inputs are held beside the body
 
 bool serves(const Exchange& ex, const cache::Key& key, const cache::EntryPtr& entry, const CacheControl& control,
             WallTime now) {
@@ -107,6 +108,7 @@ void keep(Exchange& ex, const ItemPlan& plan, const api::EmbeddingAnswer& fresh)
 } // namespace
 
 Task<Result<cache::EntryPtr>> look_up_items(Exchange& ex, const CacheControl& control) {
+    if (ex.body.memory.size() > kLargestTakenApart) co_return cache::EntryPtr(); // known as a whole
     auto inputs = api::embedding_inputs(ex.body.memory);
     if (!inputs || inputs->items.size() > kMostTakenApart) co_return cache::EntryPtr();
     if (!ex.held.grow_to(2 * ex.body.memory.size(), ex.snapshot->config.body.held)) co_return cache::EntryPtr();

@@ -80,7 +80,7 @@ TEST_F(Store, Writes_redis_with_prefix_and_ttl) {
     const auto& command = server.commands.front();
     ASSERT_EQ(command.size(), 5U);
     EXPECT_EQ(command[0], "SET");
-    EXPECT_EQ(command[1], "tg:c:" + crypto::to_hex(kKey));
+    EXPECT_EQ(command[1], "tg:c:{" + crypto::to_hex(kKey) + "}");
     EXPECT_EQ(command[2].find("body"), std::string::npos) << "not sealed";
     EXPECT_EQ(command[3], "PX");
     EXPECT_EQ(command[4], "3600000");
@@ -157,7 +157,7 @@ TEST_F(Store, An_unknown_key_is_a_miss_without_an_error) {
 }
 
 TEST_F(Store, Corrupt_and_foreign_values_are_counted_misses) {
-    const std::string name = "tg:c:" + crypto::to_hex(kKey);
+    const std::string name = "tg:c:{" + crypto::to_hex(kKey) + "}";
     const std::string good = seal_entry(kSealKey, kKey, *entry("body"));
     std::string flipped = good;
     flipped[flipped.size() / 2] ^= 1;
@@ -246,7 +246,7 @@ TEST(StoreWithRealRedis, What_one_process_stores_another_finds) {
     EXPECT_EQ(found.entry->body, body);
     EXPECT_EQ(found.tier, Tier::redis);
     std::string command;
-    redis::append_command(command, {"PTTL", "tg:c:" + crypto::to_hex(kKey)});
+    redis::append_command(command, {"PTTL", "tg:c:{" + crypto::to_hex(kKey) + "}"});
     const auto left = run(io, client.command(std::move(command)));
     ASSERT_TRUE(left);
     EXPECT_GT(left->integer, 3'500'000);
