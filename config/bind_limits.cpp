@@ -104,6 +104,11 @@ PriceCard card_of(const Value& section) {
             if (above != nullptr) out.tiers.push_back({*above, rates_of(tier)});
         }
     }
+    if (const Value* const factors = section.find("service_tiers")) {
+        constexpr std::int64_t kThousandth = 1'000'000; // of a dollar in nano-USD: factors are read as amounts are
+        for (const auto& [name, factor] : rates_of(*factors))
+            out.service.emplace(name, static_cast<std::uint32_t>(factor / kThousandth));
+    }
     out.mark = section.place.mark;
     return out;
 }

@@ -210,6 +210,7 @@ struct PriceCard {
     std::optional<std::chrono::sys_seconds> from; // absent: always
     PriceRates rates;
     std::vector<PriceTier> tiers;
+    std::map<std::string, std::uint32_t, std::less<>> service; // "flex" -> thousandths of these prices
     Mark mark;
 };
 

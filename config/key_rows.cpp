@@ -18,6 +18,7 @@ constexpr std::string_view kTokens = "1..1000M";
 constexpr std::string_view kMoney = "usd|0..1000000000";
 constexpr std::string_view kMillion = "million";
 constexpr std::string_view kEach = "each";
+constexpr std::string_view kTimes = "times|0..100";
 
 constexpr std::string_view kItem = "item"; // short form of a list
 constexpr std::string_view kLimit = "limit";
@@ -366,6 +367,12 @@ constexpr std::array kRows = {
     Row{"@price.tool_call", money, "", kEach, "One call of a hosted tool."},
     Row{"@price.tiers", list, "", "nonempty", "Other prices for requests with a large input."},
     Row{"@price.tiers[]", section, "", "@tier", "One tier."},
+    Row{"@price.service_tiers", section, "", "",
+        "What these prices are multiplied by, to the thousandth, where the answer's `service_tier` says so."},
+    Row{"@price.service_tiers.flex", money, "1", kTimes, "Slower service."},
+    Row{"@price.service_tiers.batch", money, "1", kTimes, "Service within a day."},
+    Row{"@price.service_tiers.priority", money, "2", kTimes, "Faster service."},
+    Row{"@price.service_tiers.fast", money, "2", kTimes, "Fastest service, also called ultrafast or performance."},
 
     Row{"@tier", section, "", "", "Prices of a whole request whose input is larger than `above`; the rest stays."},
     Row{"@tier.above", integer, "", kTokens, "Tokens of input.", true},

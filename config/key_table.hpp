@@ -34,7 +34,8 @@ struct Row {
     std::string_view standard;   // the default as one would write it; empty: none
     std::string_view constraint; // by type: numbers "min..max" or "word|min..max"; choice "a|b"; text and named: a
                                  // rule's name; list "nonempty"; section: the shape whose keys it has, "@rate"; money
-                                 // "usd|min..max", "million" (USD for a million tokens) or "each" (USD for one)
+                                 // "usd|min..max", "million" (USD for a million tokens), "each" (USD for one) or
+                                 // "times|min..max" (a factor)
     std::string_view description;
     bool required = false;    // for lists and named maps: and not empty
     std::string_view later{}; // choice: words of a later version, "*" = every other word

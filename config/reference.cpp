@@ -75,6 +75,7 @@ std::string allowed(const Row& row) {
     }
     case Type::money: {
         const std::string_view unit = words(row.constraint).front();
+        if (unit == "times") return fmt::format("factor {} to {}", bounds(row).low, bounds(row).high);
         if (unit == "usd") return fmt::format("{} to {}", bounds(row).low, bounds(row).high);
         return unit == "million" ? "for a million tokens" : "for one";
     }

@@ -10,6 +10,7 @@ namespace {
 std::string wanted_money(const Row& row, const Bounds& range) {
     const std::string_view unit = words(row.constraint).front();
     if (unit == "million") return "US dollars for a million tokens such as 0.15";
+    if (unit == "times") return "a factor such as 0.5";
     if (unit == "each") return "US dollars for one such as 0.04";
     return fmt::format("US dollars from {} to {}", range.low, range.high);
 }

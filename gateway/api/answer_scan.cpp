@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t kMostName = 32;                     // longer than any name that means something here
 constexpr std::size_t kMostKept = std::size_t{12} * 1024; // of `usage`; what is larger is none
-constexpr std::size_t kMostDuration = 64;
-constexpr std::uint64_t kMostObjects = 1'000; // pictures in one answer
+constexpr std::size_t kMostShort = 64;                    // of the others
+constexpr std::uint64_t kMostObjects = 1'000;             // pictures in one answer
 
 constexpr std::array<bool, 256> table(std::string_view members) {
     std::array<bool, 256> out{};
@@ -102,11 +102,12 @@ void AnswerScan::start_value() {
     in_data_ = key_ == "data";
     if (key_ == "usage" && usage_.empty()) kept_ = &usage_;
     if (key_ == "duration" && duration_.empty()) kept_ = &duration_;
+    if (key_ == "service_tier" && tier_.empty()) kept_ = &tier_;
 }
 
 void AnswerScan::keep(std::string_view octets) {
     if (kept_ == nullptr) return;
-    if (kept_->size() + octets.size() > (kept_ == &usage_ ? kMostKept : kMostDuration)) {
+    if (kept_->size() + octets.size() > (kept_ == &usage_ ? kMostKept : kMostShort)) {
         *kept_ = "null";
         kept_ = nullptr;
         return;
@@ -132,6 +133,7 @@ std::string AnswerScan::digest() const {
     };
     member("usage", usage_);
     member("duration", duration_);
+    member("service_tier", tier_);
     std::string data;
     for (std::uint64_t i = 0; i < std::min(objects_, kMostObjects); ++i) data += i == 0 ? "[{}" : ",{}";
     if (!data.empty()) data += ']';

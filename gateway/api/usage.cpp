@@ -107,6 +107,7 @@ void merge_report(Usage& so_far, const Usage& next) noexcept {
     take_last(so_far.audio_out, next.audio_out);
     take_last(so_far.audio_ms, next.audio_ms);
     take_last(so_far.tool_calls, next.tool_calls);
+    if (next.tier != ServedTier::unsaid) so_far.tier = next.tier;
     if (next.images) so_far.images = std::min(so_far.images.value_or(0) + *next.images, kMostCount);
     so_far.refused |= next.refused;
     so_far.estimated |= next.estimated;

@@ -12,6 +12,9 @@ inline constexpr std::uint64_t kMostCount = 1'000'000'000;
 
 // Counts as OpenAI means them (api-surface §5.1): the details are parts of `input` and of `output`. What nobody
 // reported is unknown, which is not 0.
+// What the provider says of its service; it decides the price (api-surface §5.1).
+enum class ServedTier : std::uint8_t { unsaid, list, flex, batch, priority, fast };
+
 struct Usage {
     std::optional<std::uint64_t> input{};       // tokens, all kinds
     std::optional<std::uint64_t> cached{};      // … of them read from the provider's prompt cache
@@ -24,6 +27,7 @@ struct Usage {
     std::optional<std::uint64_t> images{};      // made
     std::optional<std::uint64_t> audio_ms{};    // sound heard, where it is billed by its length
     std::optional<std::uint64_t> tool_calls{};  // of tools that ran at the provider, where the answer lists them
+    ServedTier tier = ServedTier::unsaid;
 
     bool refused = false;   // a figure was negative, no whole number, absurd, or contradicted its total: not taken
     bool estimated = false; // some figure was counted here, not reported

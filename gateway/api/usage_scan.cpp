@@ -101,6 +101,20 @@ bool find_usage(const dom::object& root, dom::element& usage) {
     return root["response"]["usage"].get(usage) == simdjson::SUCCESS && !usage.is_null();
 }
 
+// At the root, in the response that an event carries, or in the usage itself. A name of tomorrow costs the list price.
+ServedTier served_tier(const dom::object& root, const dom::element& usage) {
+    std::string_view name;
+    if (root["service_tier"].get(name) != simdjson::SUCCESS &&
+        root["response"]["service_tier"].get(name) != simdjson::SUCCESS &&
+        usage["service_tier"].get(name) != simdjson::SUCCESS)
+        return ServedTier::unsaid;
+    if (name == "flex") return ServedTier::flex;
+    if (name == "batch") return ServedTier::batch;
+    if (name == "priority") return ServedTier::priority;
+    if (name == "fast" || name == "ultrafast" || name == "performance") return ServedTier::fast;
+    return ServedTier::list;
+}
+
 Count images_made(const dom::object& root, Operation operation) {
     std::string_view type;
     if (root["type"].get(type) == simdjson::SUCCESS &&
@@ -134,6 +148,7 @@ Usage scan_usage(const dom::object& root, Operation operation) {
     dom::element usage;
     if (find_usage(root, usage)) {
         dom::object object;
+        out.tier = served_tier(root, usage);
         if (usage.get(object) == simdjson::SUCCESS)
             Scan(object, out).run();
         else

@@ -128,6 +128,18 @@ std::uint64_t known(const std::optional<std::uint64_t>& count) {
     return count.value_or(0);
 }
 
+policy::ServiceTier service_of(api::ServedTier tier) {
+    switch (tier) {
+    case api::ServedTier::unsaid:
+    case api::ServedTier::list: return policy::ServiceTier::list;
+    case api::ServedTier::flex: return policy::ServiceTier::flex;
+    case api::ServedTier::batch: return policy::ServiceTier::batch;
+    case api::ServedTier::priority: return policy::ServiceTier::priority;
+    case api::ServedTier::fast: return policy::ServiceTier::fast;
+    }
+    return policy::ServiceTier::list;
+}
+
 policy::Consumption consumption(const Exchange& ex, const api::Usage& usage) {
     return {.input = known(usage.input),
             .cached_input = known(usage.cached),
@@ -139,7 +151,8 @@ policy::Consumption consumption(const Exchange& ex, const api::Usage& usage) {
             .audio_out = known(usage.audio_out),
             .images = known(usage.images),
             .audio_ms = known(usage.audio_ms),
-            .tool_calls = usage.tool_calls.value_or(ex.account.hosted_calls)};
+            .tool_calls = usage.tool_calls.value_or(ex.account.hosted_calls),
+            .service = service_of(usage.tier)};
 }
 
 ledger::Number number(const std::optional<std::uint64_t>& count) {

@@ -34,6 +34,11 @@ PriceEntry entry_of(const config::PriceCard& written) {
         lay_over(card, tier.rates);
         entry.tiers.push_back({tier.above, resolve(card)});
     }
+    constexpr std::array<std::string_view, kServiceTierCount> kTiers{"list", "flex", "batch", "priority", "fast"};
+    for (std::size_t i = 0; i < kTiers.size(); ++i) {
+        const auto factor = written.service.find(kTiers[i]);
+        if (factor != written.service.end()) entry.service[i] = factor->second;
+    }
     entry.version = version_of(kSource, entry);
     return entry;
 }

@@ -15,18 +15,20 @@ using enum PriceClass;
 
 constexpr Wide kMillisPerSecond = 1'000;
 constexpr Wide kPicosPerNano = 1'000;
+constexpr std::uint32_t kListPrice = 1'000; // thousandths
 constexpr std::uint64_t kMostPico = static_cast<std::uint64_t>(std::numeric_limits<PicoUsd>::max());
 
-// Sums up thousandths of a pico-USD, so that milliseconds at a price per second need no rounding of their own.
+// Sums up millionths of a pico-USD, so that neither milliseconds at a price per second nor thousandths of the price
+// need a rounding of their own.
 class Bill {
   public:
-    explicit Bill(const Rates& rates) : rates_(rates) {}
+    explicit Bill(const Rates& rates, std::uint32_t permille = kListPrice) : rates_(rates), permille_(permille) {}
 
     void units(PriceClass c, std::uint64_t count) noexcept { charge(c, count, kMillisPerSecond); }
     void thousandths(PriceClass c, std::uint64_t count) noexcept { charge(c, count, 1); }
 
     [[nodiscard]] Cost close() const noexcept {
-        constexpr Wide kUnit = kMillisPerSecond * kPicosPerNano;
+        constexpr Wide kUnit = kMillisPerSecond * kListPrice * kPicosPerNano;
         Cost out = cost_;
         const Wide nano = sum_ / kUnit + (sum_ % kUnit != 0 ? 1 : 0);
         out.saturated = overflow_ || nano > static_cast<Wide>(kMostNano);
@@ -38,13 +40,15 @@ class Bill {
     void charge(PriceClass c, std::uint64_t count, Wide unit) noexcept {
         // A price is not negative, and 64 by 63 bits always fit.
         Wide amount = static_cast<Wide>(count) * static_cast<std::uint64_t>(rates_[c]);
-        if (__builtin_mul_overflow(amount, unit, &amount)) amount = ~Wide{0};
-        const Wide pico = amount / kMillisPerSecond + (amount % kMillisPerSecond != 0 ? 1 : 0);
+        if (__builtin_mul_overflow(amount, unit * permille_, &amount)) amount = ~Wide{0};
+        constexpr Wide kUnit = kMillisPerSecond * kListPrice;
+        const Wide pico = amount / kUnit + (amount % kUnit != 0 ? 1 : 0);
         cost_.components[c] = static_cast<PicoUsd>(std::min<Wide>(pico, kMostPico));
         overflow_ |= pico > kMostPico || __builtin_add_overflow(sum_, amount, &sum_);
     }
 
     const Rates& rates_;
+    const std::uint32_t permille_;
     Cost cost_;
     Wide sum_ = 0;
     bool overflow_ = false;
@@ -145,12 +149,15 @@ std::string version_of(std::string_view source, const PriceEntry& entry) {
         text += ";" + std::to_string(tier.above) + ":";
         append_rates(text, tier.rates);
     }
+    if (entry.service != kUsualFactors) {
+        for (const std::uint32_t factor : entry.service) text += ";" + std::to_string(factor);
+    }
     return std::string(source) + ":" + crypto::to_hex(crypto::sha256(text)).substr(0, 10);
 }
 
 Cost cost(const Consumption& used, const PriceEntry& price) noexcept {
     const Rates& rates = rates_for(price, used.input);
-    Bill bill(rates);
+    Bill bill(rates, price.service[static_cast<std::size_t>(used.service)]);
     charge_parts(bill, rates, input, used.input,
                  std::array{Part{cache_write, used.cache_write}, Part{audio_in, used.audio_in},
                             Part{image_in, used.image_in}, Part{cached_input, used.cached_input}});

@@ -63,6 +63,14 @@ struct Tier {
     friend bool operator==(const Tier&, const Tier&) = default;
 };
 
+// How fast or how late the provider served a request, as its answer says; the whole bill is multiplied by it.
+enum class ServiceTier : std::uint8_t { list, flex, batch, priority, fast };
+inline constexpr std::size_t kServiceTierCount = static_cast<std::size_t>(ServiceTier::fast) + 1;
+// Thousandths of the list price, by ServiceTier. Nobody has said otherwise: what is cheaper costs the list price, what
+// is dearer twice as much.
+using ServiceFactors = std::array<std::uint32_t, kServiceTierCount>;
+inline constexpr ServiceFactors kUsualFactors{1'000, 1'000, 1'000, 2'000, 2'000};
+
 // The prices of one model from one day on. A reservation keeps the entry it was made with and settles by it, whatever
 // is in force by then.
 struct PriceEntry {
@@ -70,6 +78,7 @@ struct PriceEntry {
     std::string version; // names these very numbers: equal text, equal prices; see version_of
     Rates rates;
     std::vector<Tier> tiers; // by rising `above`
+    ServiceFactors service = kUsualFactors;
 };
 
 struct Price {
@@ -97,6 +106,7 @@ struct Consumption {
     std::uint64_t audio_ms = 0; // heard
     std::uint64_t requests = 1;
     std::uint64_t tool_calls = 0;
+    ServiceTier service = ServiceTier::list;
 };
 
 struct Cost {
@@ -122,7 +132,8 @@ struct ConsumptionBound {
     bool speaks = true; // the output may hold sound
 };
 
-// No consumption within the bound costs more, whatever its mixture of classes and whichever tier it reaches.
+// No consumption within the bound costs more at the list price, whatever its mixture of classes and whichever tier of
+// its size it reaches.
 [[nodiscard]] NanoUsd upper_bound(const ConsumptionBound& bound, const PriceEntry& price) noexcept;
 
 // The same as a line over the output, whose length is not decided yet: no output within the bound costs more than

@@ -1,11 +1,13 @@
 """What is charged when things go slowly, wrong or twice (limits-cache §6, scenarios 29, 33, 40, 46)."""
 
 import contextlib
+import json
 import sqlite3
 import time
 import unittest
 
 from common_b import CHAT, RED, bearer, chat, eventually, rendered
+from stage import Crowd, Stage
 from test_budgets import OUTPUT_ONLY, BudgetCase
 from tollgate_test import Connection
 
@@ -97,6 +99,39 @@ class Repeated(Settlement):
             eventually(lambda: self.me(gateway, "budget")["reserved_usd"] == "0.00", "the settlement")
             self.assertEqual(self.spent_micro(gateway), 30)
             self.assertEqual(self.mock.stats()["requests"], 1)
+
+
+class ServedTier(Settlement):
+    """The provider's word on how it served a request decides its price (row 65 of the JSON catalogue)."""
+
+    def answer(self, call, tier):
+        usage = {"prompt_tokens": 10, "completion_tokens": 100, "total_tokens": 110}
+        common = {"id": "c", "created": 1, "model": "m", **({"service_tier": tier} if tier else {})}
+        if not call.json().get("stream"):
+            message = {"role": "assistant", "content": "x"}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            return call.answer(json.dumps({**common, "object": "chat.completion", "choices": [choice], "usage": usage}).encode())
+        chunk = {**common, "object": "chat.completion.chunk"}
+        call.begin_stream()
+        call.send_event({**chunk, "choices": [{"index": 0, "delta": {"content": "x"}, "finish_reason": "stop"}]})
+        call.send_event({**chunk, "choices": [], "usage": usage})
+        call.end_stream()
+
+    def test_the_bill_is_that_of_the_served_tier(self):
+        stage = self.enterContext(Stage())
+        config = self.limited(key={"budget": {"usd": "1", "per": "day", "mode": "balanced"}})
+        config["providers"]["mock"].update({"base_url": f"{stage.url}/v1", "stream_usage": True})
+        config["models"]["mock-*"]["price"] = {**OUTPUT_ONLY, "service_tiers": {"flex": "0.5"}}
+        with self.started(config) as gateway, Crowd() as crowd:
+            spent = 0
+            for tier, micro in ((None, 100), ("default", 100), ("flex", 50), ("priority", 200), ("fast", 200)):
+                for stream in (False, True):
+                    body = self.body(max_tokens=100, service_tier="auto", stream=stream)
+                    guests = crowd.add(gateway.api_port, CHAT, bearer(RED), body)
+                    self.answer(stage.next(), tier)
+                    self.assertEqual(crowd.finish(guests)[0].status, 200)
+                    spent += micro
+                    self.assertEqual(self.spent_micro(gateway), spent, (tier, stream))
 
 
 class UsageTable(Settlement):

@@ -16,6 +16,18 @@ Usage of(std::string_view usage, Operation operation = Operation::chat) {
     return read(R"({"usage":)" + std::string(usage) + "}", operation);
 }
 
+TEST(UsageReport, served_tier_is_read_where_each_dialect_says_it) {
+    const auto tier = [](std::string_view body) { return read(body, Operation::chat).tier; };
+    EXPECT_EQ(tier(R"({"usage":{"prompt_tokens":1}})"), ServedTier::unsaid);
+    EXPECT_EQ(tier(R"({"service_tier":"default","usage":{"prompt_tokens":1}})"), ServedTier::list);
+    EXPECT_EQ(tier(R"({"service_tier":"priority","usage":{"prompt_tokens":1}})"), ServedTier::priority);
+    EXPECT_EQ(tier(R"({"usage":{"input_tokens":1,"service_tier":"batch"}})"), ServedTier::batch);
+    EXPECT_EQ(tier(R"({"response":{"service_tier":"flex","usage":{"input_tokens":1}}})"), ServedTier::flex);
+    EXPECT_EQ(tier(R"({"service_tier":"ultrafast","usage":{"prompt_tokens":1}})"), ServedTier::fast);
+    EXPECT_EQ(tier(R"({"service_tier":7,"usage":{"prompt_tokens":1}})"), ServedTier::unsaid);
+    EXPECT_EQ(tier(R"({"service_tier":"new","usage":{"prompt_tokens":1}})"), ServedTier::list);
+}
+
 // The shapes of api-surface §5.1.
 TEST(UsageReport, every_endpoints_shape_is_read) {
     EXPECT_EQ(of(R"({"prompt_tokens":100,"completion_tokens":50,"total_tokens":150,

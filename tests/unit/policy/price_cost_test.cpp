@@ -33,6 +33,25 @@ TEST(Resolve, a_class_without_a_price_costs_what_its_kind_costs) {
     EXPECT_EQ(resolve(card({{input, 100}, {cached_input, 0}}))[cached_input], 0) << "free is a price";
 }
 
+TEST(CostOf, service_that_the_provider_served_multiplies_the_whole_bill) {
+    PriceEntry price = entry(card({{input, 150'000}, {output, 600'000}, {request, 1'000'000}}));
+    const NanoUsd list = 1'000 * 150 + 200 * 600 + 1'000;
+    const auto bill = [&](ServiceTier tier) {
+        return cost({.input = 1'000, .output = 200, .service = tier}, price).total;
+    };
+    for (const ServiceTier tier : {ServiceTier::list, ServiceTier::flex, ServiceTier::batch})
+        EXPECT_EQ(bill(tier), list);
+    for (const ServiceTier tier : {ServiceTier::priority, ServiceTier::fast}) EXPECT_EQ(bill(tier), 2 * list);
+    const std::string usual = version_of("file", price);
+    price.service = {1'000, 500, 500, 1'750, 2'500};
+    EXPECT_NE(version_of("file", price), usual);
+    EXPECT_EQ(bill(ServiceTier::list), list);
+    EXPECT_EQ(bill(ServiceTier::flex), list / 2);
+    EXPECT_EQ(bill(ServiceTier::priority), list * 7 / 4);
+    EXPECT_EQ(cost({.input = 1, .service = ServiceTier::flex}, entry(card({{input, 1}}))).total, 1)
+        << "rounded up once";
+}
+
 TEST(CostOf, details_are_parts_of_their_totals) {
     // gpt-4o-mini: 0.15, 0.075, 0.60 USD per million.
     const PriceEntry price = entry(card({{input, 150'000}, {cached_input, 75'000}, {output, 600'000}}));
