@@ -56,7 +56,7 @@ class JsonWriter {
     bool fresh_ = true;
 };
 
-constexpr std::string_view kReference = "#/$defs/reference";
+constexpr std::string_view kReference = "#/definitions/reference";
 
 std::string pattern_of(const Rule& rule) {
     const std::string_view letters = rule.letters.empty() ? "^\\u0000-\\u001f\\u007f" : rule.letters;
@@ -257,7 +257,7 @@ void SchemaWriter::map_type(const Row& row) {
 }
 
 void SchemaWriter::shape_reference(std::string_view shape) {
-    json_.member("$ref", fmt::format("#/$defs/{}", shape.substr(1)));
+    json_.member("$ref", fmt::format("#/definitions/{}", shape.substr(1)));
 }
 
 void SchemaWriter::section(const Row& row) {
@@ -339,9 +339,9 @@ void SchemaWriter::value(const Row& row) {
 
 std::string SchemaWriter::run() {
     json_.open('{');
-    json_.member("$schema", "https://json-schema.org/draft/2020-12/schema");
+    json_.member("$schema", "http://json-schema.org/draft-07/schema#");
     json_.member("title", "Tollgate configuration");
-    json_.name("$defs");
+    json_.name("definitions");
     json_.open('{');
     json_.name("reference");
     json_.open('{');

@@ -289,8 +289,12 @@ class Main {
     std::expected<void, std::string> reload() {
         auto loaded = config::load_file(state_.file.file, config::process_environment());
         if (!loaded.config) return std::unexpected(log_problems(loaded));
-        for (const std::string& name : needs_restart(started_, *loaded.config))
-            log::warning("a changed setting takes effect only after a restart", {{"setting", name}});
+        if (const auto changed = needs_restart(started_, *loaded.config); !changed.empty()) {
+            const std::string names = fmt::format("{}", fmt::join(changed, ", "));
+            log::error("the configuration was not reloaded; the running one stays",
+                       {{"error", "a change needs a restart"}, {"settings", names}});
+            return std::unexpected("a change of these needs a restart, so nothing was changed: " + names);
+        }
         admin::State next{std::move(*loaded.config), state_.keys, state_.overrides};
         if (auto done = publish(next); !done) {
             log::error("the configuration was not reloaded; the running one stays", {{"error", done.error()}});

@@ -250,15 +250,20 @@ class Reload(LifeCase):
             self.assertEqual(set(statuses), {200})
             self.assertEqual(gateway.metrics().sum("tollgate_errors_total"), 0)
 
-    def test_what_needs_a_restart_is_said(self):
+    def test_what_needs_a_restart_is_said_and_nothing_else_changes(self):
         config = settings(self.mock.url)
         with self.started(config) as gateway:
+            before = gateway.metrics()
             config["listen"]["workers"] = 1
-            self.reload(gateway, config)
-            warned = [
-                entry["setting"] for entry in log_lines(gateway, "tollgate.log") if entry["log.level"] == "warning"
-            ]
-            self.assertEqual(warned, ["listen.workers"])
+            config["cache"] = {"enabled": True, "memory": "16MiB"}
+            config["models"]["brand-new"] = {"upstreams": [{"provider": "mock", "model": "mock-plain"}]}
+            self.reload(gateway, config, result="failure")
+            told = [entry["settings"] for entry in log_lines(gateway, "tollgate.log") if "settings" in entry]
+            self.assertEqual(told, ["listen.workers, cache.memory"])
+            self.assertEqual(
+                gateway.metrics().matching("tollgate_config_info"), before.matching("tollgate_config_info")
+            )
+            self.ask(404, body=chat("x", "brand-new"), gateway=gateway)
 
     def test_access_log_file_is_reopened(self):
         with self.started(settings(self.mock.url, access_log={"path": "access.log"})) as gateway:

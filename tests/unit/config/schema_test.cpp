@@ -28,9 +28,9 @@ const json::object* resolved(const json::object& root, const json::object* here,
     }
     const json::value* const reference = here->if_contains("$ref");
     if (reference == nullptr) return here;
-    constexpr std::string_view kPrefix = "#/$defs/";
+    constexpr std::string_view kPrefix = "#/definitions/";
     const std::string_view name = std::string_view(reference->as_string()).substr(kPrefix.size());
-    return &root.at("$defs").as_object().at(json::string_view(name)).as_object();
+    return &root.at("definitions").as_object().at(json::string_view(name)).as_object();
 }
 
 // Follows a pattern path through properties, additionalProperties and items. "@rate" starts at that definition.
@@ -49,7 +49,7 @@ const json::object* at_path(const json::object& root, std::string_view path) {
             if (step == "*") {
                 next = here->if_contains("additionalProperties");
             } else if (step.starts_with('@')) {
-                next = root.at("$defs").as_object().if_contains(json::string_view(step.substr(1)));
+                next = root.at("definitions").as_object().if_contains(json::string_view(step.substr(1)));
             } else if (const json::value* const properties = here->if_contains("properties")) {
                 next = properties->as_object().if_contains(json::string_view(step));
             }
@@ -71,7 +71,7 @@ std::size_t count_properties(const json::value& value) {
             for (const auto& property : member.value().as_object()) out += count_properties(property.value());
         } else if (member.key() == "oneOf") {
             for (const json::value& one : member.value().as_array()) out += count_properties(one);
-        } else if (member.key() == "$defs") {
+        } else if (member.key() == "definitions") {
             for (const auto& shape : member.value().as_object()) {
                 if (shape.key() != "reference") out += 1 + count_properties(shape.value());
             }
@@ -84,7 +84,7 @@ std::size_t count_properties(const json::value& value) {
 
 TEST(Schema, holds_every_row_of_the_table_and_nothing_else) {
     const json::object root = schema();
-    EXPECT_EQ(root.at("$schema").as_string(), "https://json-schema.org/draft/2020-12/schema");
+    EXPECT_EQ(root.at("$schema").as_string(), "http://json-schema.org/draft-07/schema#");
     for (const Row& row : all_rows()) {
         const json::object* const found = at_path(root, row.path);
         ASSERT_NE(found, nullptr) << row.path;
@@ -102,11 +102,11 @@ TEST(Schema, a_limit_is_a_number_or_a_map_and_a_budget_a_map_or_a_list_of_them) 
     const json::array& limit = at_path(root, "@limits.tpm")->at("oneOf").as_array();
     ASSERT_EQ(limit.size(), 2U);
     EXPECT_TRUE(limit[0].as_object().contains("anyOf"));
-    EXPECT_EQ(limit[1].as_object().at("$ref").as_string(), "#/$defs/rate");
+    EXPECT_EQ(limit[1].as_object().at("$ref").as_string(), "#/definitions/rate");
     const json::array& budget = at_path(root, "teams.*.budget")->at("oneOf").as_array();
     ASSERT_EQ(budget.size(), 2U);
-    EXPECT_EQ(budget[0].as_object().at("items").as_object().at("$ref").as_string(), "#/$defs/budget");
-    EXPECT_EQ(budget[1].as_object().at("$ref").as_string(), "#/$defs/budget");
+    EXPECT_EQ(budget[0].as_object().at("items").as_object().at("$ref").as_string(), "#/definitions/budget");
+    EXPECT_EQ(budget[1].as_object().at("$ref").as_string(), "#/definitions/budget");
     EXPECT_EQ(at_path(root, "@budget")->at("required").as_array(), (json::array{"usd", "per"}));
 }
 
