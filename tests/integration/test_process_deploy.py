@@ -1,5 +1,5 @@
-"""What deploy/ ships, checked as far as one machine without a container engine can: R40, R45's pinned images, F75's drain
-arithmetic. The service unit is judged by systemd's own tools and its system call filter is put around a running gateway."""
+"""What deploy/ ships, checked as far as one machine without a container engine can: R20's Redis user, R40, R45's pinned
+images, F75's drain arithmetic. The service unit is judged by systemd's own tools and its system call filter is put around a running gateway."""
 
 import functools
 import json
@@ -14,15 +14,17 @@ import unittest
 
 import yaml
 
-from common_b import Case, eventually, settings
+from common_b import Case, chat, eventually, settings
+from test_admin import Admin
 from test_process import is_sanitized
-from tollgate_test import ROOT, Tollgate, find_binary
+from tollgate_test import ROOT, Process, Tollgate, find_binary, free_port
 
 DEPLOY = ROOT / "deploy"
 UNIT = DEPLOY / "systemd" / "tollgate.service"
 COMPOSE = DEPLOY / "compose" / "compose.yaml"
 DOCKERFILE = DEPLOY / "container" / "Dockerfile"
 EXPOSURE = 15  # tenths: 1.5
+REDIS_FLOORS = {(6, 2): 24, (7, 2): 16, (7, 4): 11, (8, 2): 9}  # CVE-2026-81934 and all before it (reliability I19)
 KILL_AFTER = 5  # seconds between the end of the drain and the moment a supervisor may kill (reliability §4)
 
 
@@ -239,6 +241,19 @@ class Compose(unittest.TestCase):
         for name, service in self.services.items():
             self.assertRegex(service["image"], r":v?[0-9]+\.[0-9]+\.[0-9]+$", name)
 
+    def test_redis_has_the_fixes(self):
+        major, minor, patch = map(int, self.services["redis"]["image"].removeprefix("redis:").split("."))
+        self.assertIn((major, minor), REDIS_FLOORS)
+        self.assertGreaterEqual(patch, REDIS_FLOORS[major, minor])
+
+    def test_redis_and_the_gateway_have_the_same_password_from_a_secret(self):
+        url = yaml.safe_load((COMPOSE.parent / "tollgate.yaml").read_text())["redis"]["url"]
+        self.assertRegex(url, r"^redis://tollgate:\$\{file:/run/secrets/redis-password\}@redis:")
+        redis = self.services["redis"]
+        self.assertEqual(redis["command"], ["sh", "/start-redis", "/run/secrets/redis-password"])
+        self.assertEqual(redis["secrets"], ["redis-password"])
+        self.assertNotIn("ports", redis)
+
     def test_referenced_files_exist(self):
         build = self.services["tollgate"]["build"]
         self.assertEqual((COMPOSE.parent / build["context"]).resolve(), ROOT)
@@ -267,7 +282,7 @@ class Compose(unittest.TestCase):
 
     def test_names_in_the_configurations_are_services(self):
         config = yaml.safe_load((COMPOSE.parent / "tollgate.yaml").read_text())
-        self.assertEqual(re.match(r"redis://(\w+):", config["redis"]["url"])[1], "redis")
+        self.assertEqual(re.search(r"@(\w+):", config["redis"]["url"])[1], "redis")
         targets = yaml.safe_load((COMPOSE.parent / "prometheus.yml").read_text())["scrape_configs"][0]["static_configs"]
         service, port = targets[0]["targets"][0].split(":")
         self.assertIn(service, self.services)
@@ -292,6 +307,79 @@ class Compose(unittest.TestCase):
     def test_it_is_killed_later_than_it_drains(self):
         grace = seconds(self.services["tollgate"]["stop_grace_period"])
         self.assertGreaterEqual(grace, drain_of(COMPOSE.parent / "tollgate.yaml") + KILL_AFTER)
+
+
+class ComposeRedis(Case):
+    """The Redis of compose.yaml by the script that starts it there."""
+
+    PASSWORD = "canary-password-of-redis-5d2c"
+
+    def setUp(self):
+        super().setUp()
+        file = pathlib.Path(self.enterContext(tempfile.TemporaryDirectory())) / "redis-password"
+        file.write_text(self.PASSWORD + "\n")
+        self.port = free_port()
+        judge = "user judge on nopass allkeys allchannels +@all"
+        script = COMPOSE.parent / "start-redis"
+        self.redis = self.enterContext(
+            Process(["sh", script, file, f"port {self.port}", "bind 127.0.0.1", judge], name="redis")
+        )
+        self.redis.await_ready(lambda: self.command("judge", "PING") == "PONG")
+        config = yaml.safe_load((COMPOSE.parent / "tollgate.yaml").read_text())
+        url = config["redis"]["url"].replace("/run/secrets/redis-password", str(file))
+        self.url = url.replace("@redis:6379", f"@127.0.0.1:{self.port}")
+
+    def command(self, user, *words):
+        access = ["--user", user, "-a", self.PASSWORD, "--no-auth-warning"] if user else []
+        done = run("redis-cli", "-p", self.port, *access, *words)
+        return (done.stdout + done.stderr).strip()
+
+    def gateway(self):
+        redis = {"url": self.url, "timeout": "500ms", "use": ["cache", "flights"]}
+        listen = {"api": "@API@", "metrics": "@METRICS@", "admin": "@ADMIN@", "workers": 1}
+        return self.started(settings(self.mock.url, redis=redis, listen=listen, cache={"enabled": True}))
+
+    def is_hit(self, gateway):
+        return "hit" in (self.ask(gateway=gateway).header("cache-status") or "")
+
+    def test_its_user_may_do_what_the_gateway_does(self):
+        def stored():
+            self.ask(gateway=first, body=chat(f"{self.prompt} {len(asked)}"))
+            asked.append(1)
+            return self.command("judge", "KEYS", "tg:c:*")
+
+        asked = []
+        with self.gateway() as first, self.gateway() as second:
+            eventually(stored, "an entry in Redis")
+            eventually(lambda: self.is_hit(first) and self.is_hit(second), "a hit at both")
+            calls = self.upstream_calls()
+            Admin(first).good("POST", "/cache/purge", {"team": "red"})
+            eventually(lambda: not self.is_hit(second), "the purge reaches the other")
+            self.assertEqual(self.upstream_calls(), calls + 1)
+            self.assertEqual(self.command("judge", "ACL", "LOG"), "", "nothing was refused")
+
+    def test_its_user_may_do_nothing_else_and_nobody_else_anything(self):
+        self.assertEqual(self.command("tollgate", "SET", "tg:x", "1"), "OK")
+        for words in (["GET", "other"], ["PUBLISH", "other", "x"], ["KEYS", "*"], ["FLUSHALL"], ["CONFIG", "GET", "*"],
+                      ["EVAL", "return redis.call('KEYS', '*')", "0"], ["ACL", "LIST"], ["SHUTDOWN"]):
+            self.assertRegex(self.command("tollgate", *words), "^NOPERM|can't run this command", words)
+        self.assertIn("NOAUTH", self.command(None, "PING"))
+        self.assertIn("NOAUTH", self.command(None, "GET", "tg:x"))
+
+    def test_its_password_is_no_argument_and_no_variable(self):
+        process = pathlib.Path(f"/proc/{self.redis.pid}")
+        self.assertIn(b"redis-server", (process / "cmdline").read_bytes())
+        for name in ("cmdline", "environ"):
+            self.assertNotIn(self.PASSWORD.encode(), (process / name).read_bytes())
+
+    def test_its_health_check_knows_it(self):
+        kind, line = yaml.safe_load(COMPOSE.read_text())["services"]["redis"]["healthcheck"]["test"]
+        self.assertEqual(kind, "CMD-SHELL")
+        here = line.replace("$$", "$").replace("redis-cli", f"redis-cli -p {self.port}")
+        file = re.search(r"file:([^}]*)\}", self.url)[1]
+        self.assertEqual(run("sh", "-c", here.replace("/run/secrets/redis-password", file)).returncode, 0)
+        pathlib.Path(file).write_text("another")
+        self.assertNotEqual(run("sh", "-c", here.replace("/run/secrets/redis-password", file)).returncode, 0)
 
 
 class Health(Case):
