@@ -10,10 +10,11 @@ import time
 import unittest
 
 from common_b import CHAT, RED, Case, bearer, chat, eventually, find_binary, rendered, settings
+from test_process import is_sanitized
 from tollgate_test import Connection, Tollgate
 
 PATIENCE = 10.0  # ten times the stated second
-CPU_SHARE = 0.5  # ten times the stated 5 %
+CPU_SHARE = 0.1 * (3 if is_sanitized() else 1)  # 5 % is stated; the streams that run beside it are in the figure
 
 
 class Streams:
@@ -71,6 +72,7 @@ class Exhaustion(Case):
         return script
 
     def test_t20_more_clients_than_descriptors(self):
+        """The connection cap comes before the last descriptor; below, in B19, there is none left."""
         with Tollgate(rendered(settings(self.mock.url)), binary=self.limited(256)) as gateway:
             found = re.search(r'"effective":"([0-9]+)"', gateway.log)
             self.assertIsNotNone(found, gateway.log)
@@ -79,6 +81,7 @@ class Exhaustion(Case):
             streams = Streams(gateway, 20, "mock-tokens-150:pace-20")
             clients = [connect(gateway.api_port) for _ in range(400)]
             share = cpu_share(gateway, 1.0)
+            print(f"CPU while clients wait: {share:.3f}", flush=True)
             self.assertLess(share, CPU_SHARE)
             self.assertTrue(streams.running(), "the load was there while it was measured")
             self.assertEqual(gateway.metrics().sum("process_max_fds"), 256, "the metrics listener answers")
@@ -123,6 +126,7 @@ class Exhaustion(Case):
                 self.assertEqual(connection.wait_closed(PATIENCE), "fin", "who is idle goes first")
                 connection.close()
             share = cpu_share(gateway, 1.0)
+            print(f"CPU while clients wait: {share:.3f}", flush=True)
             self.assertLess(share, CPU_SHARE)
             self.assertTrue(streams.running(), "the load was there while it was measured")
             self.assertEqual(streams.join(), ["[DONE]"] * 5)

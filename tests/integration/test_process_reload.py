@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "load"))
 from common_b import Case
 from reload_scenario import check, configuration, invalid_configurations, reload
 from tollgate_test import Tollgate
+from verdict import verdict
 
 
 class Reload(Case):
@@ -34,6 +35,13 @@ class Reload(Case):
     def test_the_wrong_configurations_are_all_different(self):
         texts = invalid_configurations(self.mock.url, 50)
         self.assertEqual(len(set(texts)), 50)
+
+
+class Verdict(unittest.TestCase):
+    def test_too_little_load_proves_nothing(self):
+        self.assertEqual(verdict([], [("all", 500, 476), ("some", 300, 300)]), ("pass", []))
+        self.assertEqual(verdict([], [("all", 500, 452)]), ("not_run", ["all: 452 of 500 a second"]))
+        self.assertEqual(verdict(["one failed"], [("all", 500, 452)]), ("fail", ["one failed"]))
 
 
 if __name__ == "__main__":

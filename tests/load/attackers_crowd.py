@@ -197,9 +197,11 @@ class Load:
             thread.start()
         for thread in threads:
             thread.join()
+        per_second = round(self.total / (time.monotonic() - self.begun), 1)
         ordered = sorted(self.latencies)
         at = lambda part: round(ordered[min(len(ordered) - 1, int(len(ordered) * part))] * 1000, 3)  # noqa: E731
-        return {"sent": self.total, "good": len(ordered), "failures": self.failures, "p50_ms": at(0.5), "p99_ms": at(0.99)}
+        return {"sent": self.total, "good": len(ordered), "failures": self.failures, "per_second": per_second,
+                "p50_ms": at(0.5), "p99_ms": at(0.99)}
 
     def work(self):
         connection = None

@@ -91,6 +91,7 @@ class Reloaded:
     refused: int
     alone: list  # resident octets under load in the warm-up
     resident: list  # octets, after each good reload
+    seconds: float  # from the first request to the last one's start
 
 
 async def reload(gateway, mock, *, good, bad, seconds, rate, streams, warm_up=0.0):
@@ -99,6 +100,7 @@ async def reload(gateway, mock, *, good, bad, seconds, rate, streams, warm_up=0.
     either generation once."""
     load = Load(gateway.api_port, RED)
     workers = 20
+    begun = time.monotonic()
     tasks = [asyncio.create_task(load.short_requests(MODEL, f"short {i}", workers / rate)) for i in range(workers)]
     tasks += [asyncio.create_task(load.endless_streams(STREAM_MODEL, f"stream {i}")) for i in range(streams)]
     await until(lambda: len(load.shorts) > workers, "short requests")
@@ -118,8 +120,9 @@ async def reload(gateway, mock, *, good, bad, seconds, rate, streams, warm_up=0.
             await _judged(gateway, text, "the configuration was not reloaded")
             await asyncio.sleep(pause)
     load.leave()
+    lasted = load.left_at - begun
     await asyncio.gather(*tasks)
-    return Reloaded(load, good + (2 if warm_up else 0), bad, alone, resident)
+    return Reloaded(load, good + (2 if warm_up else 0), bad, alone, resident, lasted)
 
 
 async def _sampled(gateway, resident, seconds):
