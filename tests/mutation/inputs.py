@@ -67,7 +67,13 @@ VALID = [
     f"GET /v1/models HTTP/1.1\r\nHost: gateway\r\n{AUTHORIZATION}\r\n".encode(),
     f"GET http://gateway/v1/models HTTP/1.1\r\nHost: gateway\r\n{AUTHORIZATION}\r\n".encode(),
 ]
-CATALOGUE = [case.octets for case in corpus.read("requests") if len(case.octets) < 3000]
+SHORT = 3000  # octets: longer cases are about their length, which a mutation seldom changes
+CATALOGUE = [case.octets for case in corpus.read("requests") if len(case.octets) < SHORT]
+BODIES = [
+    post(case.keys.get("path", CHAT), case.octets, kind=case.keys.get("type", "application/json"))
+    for case in corpus.read("json") if len(case.octets) < SHORT
+]
+SEEDS = (VALID, CATALOGUE, BODIES)
 
 LINES = [line.encode("latin-1") for line in (
     "Transfer-Encoding: chunked", "Transfer-Encoding: identity", "Transfer-Encoding:\tchunked", "transfer-encoding: chunked ",
@@ -100,10 +106,10 @@ def mutate_once(rng, data):
     if kind == 4:
         return data[:at] + data[max(0, at - rng.randrange(1, 120)) :]
     if kind == 5:  # splice of two messages
-        other = rng.choice(rng.choice((VALID, CATALOGUE)))
+        other = rng.choice(rng.choice(SEEDS))
         return data[:at] + other[rng.randrange(len(other)) :]
     if kind == 6:
-        return data + rng.choice(rng.choice((VALID, CATALOGUE)))
+        return data + rng.choice(rng.choice(SEEDS))
     if kind in (7, 8):  # a line more in the head
         lines = data.split(b"\r\n")
         lines.insert(rng.randrange(1, max(2, min(len(lines), 9))), rng.choice(LINES))
@@ -132,7 +138,8 @@ def mutate_once(rng, data):
 
 def input_of(seed, number):
     rng = random.Random(f"{seed}:{number}")
-    data = rng.choice(VALID if rng.random() < 0.6 else CATALOGUE)
+    [seeds] = rng.choices(SEEDS, (6, 3, 2))
+    data = rng.choice(seeds)
     while rng.random() < 0.25:
         data += rng.choice(VALID)
     for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3, 5))):
