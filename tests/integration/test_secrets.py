@@ -1,21 +1,28 @@
 """Canaries (reliability T23, R24-R32): every secret the gateway is given or sees, through every kind of failure; then none
-of them stands anywhere it could be read. What a provider says with 400, 404, 409, 413 and 422 passes to the client as it
-is (design §13), so only those answers may hold the provider's words."""
+of them stands anywhere it could be read. Every log line is in the log: there is no level that drops any. What a provider
+says with 400, 404, 409, 413 and 422 passes to the client as it is (design §13), so only those answers may hold the
+provider's words."""
 
+import collections
 import hashlib
 import http.server
 import json
 import os
 import pathlib
 import signal
+import socket
 import ssl
 import subprocess
 import tempfile
 import threading
 import unittest
 
+from common import KEY as CORPUS_KEY
 from common import poll, support
 from common_b import CHAT, chat, rendered
+from corpus_replay import corpus
+from corpus_replay import request as corpus_request
+from test_admin import Admin
 from test_tls import make_certificate
 
 PASSED = (400, 404, 409, 413, 422)
@@ -44,7 +51,24 @@ WRONG_PLACE = "canary-in-a-wrong-place-df3e"
 CANARIES = {name: value for name, value in globals().items() if isinstance(value, str) and "anary" in value
             and not name.startswith("_")} | {"BASIC": BASIC}
 CANARIES.pop("__doc__", None)
+CANARIES["CORPUS_KEY"] = CORPUS_KEY
 CANARIES["HASH"] = hashlib.sha256(HASHED_KEY.encode()).hexdigest()
+
+PROMPTED = f'"messages":[{{"role":"user","content":"{PROMPT}"}}]'.encode()
+
+
+def exchange(port, octets):
+    """All that comes back until the gateway closes; after the octets the client has nothing more to send."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        received = []
+        try:
+            connection.sendall(octets)
+            connection.shutdown(socket.SHUT_WR)
+            while piece := connection.recv(65536):
+                received.append(piece)
+        except (ConnectionError, BrokenPipeError):
+            pass  # refused on the way
+        return b"".join(received)
 
 
 class Echo(http.server.ThreadingHTTPServer):
@@ -129,6 +153,7 @@ class Secrets(unittest.TestCase):
         self.addCleanup(self.echo.server_close)
         self.addCleanup(self.echo.shutdown)
         self.environment = {"CANARY_KEY": ENV_KEY, "CANARY_PROVIDER": PROVIDER_KEY_ENV, "DATABASE_PASSWORD": ENVIRONMENT}
+        self.admin_token = None  # the file that may hold it
         self.told = []  # (what, octets) that somebody could read
         lines = self.key.read_text().splitlines()
         self.canaries = {**CANARIES, "TLS_KEY": lines[1], "TLS_KEY_END": lines[2]}
@@ -137,7 +162,7 @@ class Secrets(unittest.TestCase):
         here = f"http://127.0.0.1:{self.echo.server_port}/v1"
         return {
             "version": 1,
-            "listen": {"api": "@API@", "metrics": "@METRICS@", "workers": 2,
+            "listen": {"api": "@API@", "metrics": "@METRICS@", "admin": "@ADMIN@", "workers": 2,
                        "tls": {"cert": str(self.cert), "key": str(self.key)}},
             "store": {"path": "@STORE@"},
             "secrets": {"master": MASTER},
@@ -267,6 +292,27 @@ class Secrets(unittest.TestCase):
             plain.wait_closed()
             self.tell("an answer to plain text", bytes(plain.buffer))
 
+    def provoke_with_the_catalogues(self, gateway):
+        """Every message of tests/corpus that a client sends (T1), with a key that works and words that are a prompt."""
+        bodies = []
+        for case in corpus.read("json"):
+            place = {"path": case.keys.get("path", CHAT), "kind": case.keys.get("type", "application/json")}
+            if len(case.octets) <= corpus.OCTET_LIMIT:
+                message = corpus_request(case.octets.replace(b'"messages":[]', PROMPTED), **place)
+                bodies.append((f"json {case.name}", message))
+        messages = [(f"request {case.name}", case.octets) for case in corpus.read("requests")] + bodies
+        self.assertGreater(len(bodies), 100)
+        statuses = collections.Counter()
+        for what, octets in messages:
+            answer = exchange(gateway.api_port, octets)
+            if answer:
+                statuses[int(answer[9:12])] += 1
+            self.tell(f"the answer to {what}", answer.replace(ANSWER.encode(), b""))  # a good answer is the client's
+        self.assertGreater(statuses[200], 50, statuses)
+        self.assertGreater(statuses[400], 100, statuses)
+        self.assertLessEqual({404, 411, 413, 414, 415, 431}, statuses.keys())
+        self.assertFalse([status for status in statuses if status in (500, 502, 503)], statuses)
+
     # --- what operators do
 
     def broken_configurations(self):
@@ -307,7 +353,7 @@ class Secrets(unittest.TestCase):
         commands = [["config", "schema"], ["config", "reference"], ["--help"], ["version"], ["config", "check", WRONG_PLACE[:3]]]
         for number, (label, text) in enumerate(self.broken_configurations()):
             file = self.folder / f"broken-{number}.yaml"
-            filled = support.fill(text, API="127.0.0.1:1", METRICS="127.0.0.1:2", STORE=str(self.folder / "store"))
+            filled = support.fill(text, API="127.0.0.1:1", METRICS="127.0.0.1:2", ADMIN="127.0.0.1:3", STORE=str(self.folder / "store"))
             file.write_text(filled, errors="surrogateescape")
             done = subprocess.run([binary, "config", "check", file], capture_output=True, timeout=10,
                                   env={**os.environ, **self.environment})
@@ -330,6 +376,28 @@ class Secrets(unittest.TestCase):
 
     # --- the places
 
+    def tell_admin(self, gateway):
+        """What the admin API says, whose credential stands in a file of its own."""
+        admin = Admin(gateway)
+        self.canaries["ADMIN_TOKEN"] = admin.token
+        self.admin_token = gateway.store / "admin-token"
+        self.assertEqual(self.admin_token.stat().st_mode & 0o077, 0)
+        admin.good("PATCH", "/keys/k_plain", {"disabled": False})
+        self.canaries["MADE_KEY"] = admin.good("POST", "/keys", {"alias": "made"}, status=201)["secret"]
+        poll(lambda: b'"k_' in admin.ask("GET", "/usage?by=key&since=1d").body, "usage of a key")
+        for path in ("/keys", "/keys/k_plain", "/keys/k_hash", "/models/echo-*", "/usage?by=key,model&since=1d", "/audit", "/cache"):
+            answer = admin.ask("GET", path)
+            self.assertEqual(answer.status, 200, (path, answer.body))
+            self.tell(f"admin {path}", answer.raw_head + answer.body)
+        for method, path, body in (("POST", "/keys", {"team": PROMPT, "secret": KEY}), ("PATCH", "/keys/k_env", {"secret": KEY}),
+                                   ("POST", "/keys", f'{{"x":"{PROMPT}'.encode()), ("GET", f"/keys/{WRONG_KEY}?key={QUERY}", None)):
+            answer = admin.ask(method, path, body)
+            self.assertGreaterEqual(answer.status, 400)
+            self.tell(f"admin {method} {path[:5]}", answer.raw_head + answer.body)
+        refused = admin.ask("GET", "/keys", authorization=f"Bearer {KEY}")
+        self.assertEqual(refused.status, 401)
+        self.tell("admin with a client's key", refused.raw_head + refused.body)
+
     def tell_redis(self, redis):
         """Everything it holds, as it would stand in its file, and what its own log says."""
         keys = redis.command("KEYS", "*")
@@ -342,7 +410,7 @@ class Secrets(unittest.TestCase):
         self.tell("the log", gateway.log)
         for path in gateway.home.rglob("*"):
             self.assertNotRegex(path.name, r"^core|\.core$")
-            if path.is_file() and path != gateway.config_path and not path.name.endswith(".new"):
+            if path.is_file() and path not in (gateway.config_path, self.admin_token) and not path.name.endswith(".new"):
                 self.tell(f"file {path.relative_to(gateway.home)}", path.read_bytes())
 
     def tell_process(self, gateway):
@@ -372,9 +440,25 @@ class Secrets(unittest.TestCase):
         self.tell_redis(Authenticated(redis))
         redis.kill()
         self.provoke_providers(gateway)
+        self.tell_admin(gateway)
         self.tell_process(gateway)
         gateway.signal(signal.SIGABRT)
         self.assertEqual(gateway.child.wait(10), -signal.SIGABRT)
+        self.tell_files(gateway)
+        self.assert_untold()
+
+    def test_t23_the_catalogues_tell_nothing(self):
+        config = self.configuration()
+        del config["listen"]["tls"]
+        config["listen"]["half_close"] = "serve"
+        config["body"]["json"] = "10MiB"
+        config["models"] |= {name: {"upstreams": [{"provider": "echo"}]} for name in ("mock-*", "gpt-4o-mini")}
+        config["keys"].append({"id": "k_corpus", "secret": CORPUS_KEY, "limits": {"rpm": 100_000}})
+        gateway = self.start(config)
+        self.provoke_with_the_catalogues(gateway)
+        self.tell_admin(gateway)
+        self.tell_process(gateway)
+        self.assertEqual(gateway.stop(), 0)
         self.tell_files(gateway)
         self.assert_untold()
 
