@@ -41,6 +41,7 @@ class Verdict(unittest.TestCase):
     def test_too_little_load_proves_nothing(self):
         self.assertEqual(verdict([], [("all", 500, 476), ("some", 300, 300)]), ("pass", []))
         self.assertEqual(verdict([], [("all", 500, 452)]), ("not_run", ["all: 452 of 500 a second"]))
+        self.assertEqual(verdict([], [("all", 500, 500)], ["slow, but not alone"]), ("not_run", ["slow, but not alone"]))
         self.assertEqual(verdict(["one failed"], [("all", 500, 452)]), ("fail", ["one failed"]))
 
 
