@@ -3,8 +3,9 @@
 import pathlib
 import unittest
 
-from common import CONFIG, GatewayTest, octets
+from common import CONFIG, GatewayTest, bearer, octets
 from hostile import SLACK
+from tollgate_test import call
 
 TOKENS = 300_000
 
@@ -24,7 +25,8 @@ class VolumeCase(GatewayTest):
     def assert_cost(self, body):
         """Within five times its size, above what small bodies need."""
         self.forget_peak()
-        response = self.post("/v1/embeddings", body, {"content-type": "application/json"})
+        headers = {**bearer(), "content-type": "application/json"}
+        response = call("POST", f"{self.gateway.url}/v1/embeddings", headers, body, timeout=10.0 * SLACK)
         self.assertEqual(response.status, 200, response.body[:300])
         cost = (self.peak() - self.base) / len(body)
         print(f"{len(body)} octets: {cost:.2f} x")
