@@ -43,6 +43,8 @@ class FlightLeases {
     void renew(const Key& key, std::uint64_t epoch);
     void release(const Key& key, std::uint64_t epoch, bool part);
 
+    // Whether there is a connection over which news come.
+    [[nodiscard]] bool hears() const noexcept { return news_.connected(); }
     // Told when another process has kept an answer or given its lease back: claim again then. News may be lost with a
     // connection, so that who waits also looks from time to time.
     [[nodiscard]] redis::Subscription news_of(const Key& key, redis::ChannelListener& listener);

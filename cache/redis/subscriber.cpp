@@ -33,6 +33,10 @@ void Subscriber::stop() {
     connection_->stop();
 }
 
+bool Subscriber::connected() const noexcept {
+    return connection_->connected();
+}
+
 void Subscriber::add(const std::string& channel, ChannelListener& listener) {
     auto& all = listeners_[channel];
     all.push_back(&listener);

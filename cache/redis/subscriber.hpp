@@ -33,6 +33,7 @@ class Subscriber {
     void start();
     // Call before the io_context goes away.
     void stop();
+    [[nodiscard]] bool connected() const noexcept;
 
   private:
     friend class Subscription;

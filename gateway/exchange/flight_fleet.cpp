@@ -13,7 +13,9 @@ namespace tollgate::exchange {
 namespace {
 
 using Turn = cache::FlightLeases::Turn;
-constexpr auto kPoll = std::chrono::milliseconds(50); // news may be lost, and a holder that died tells nobody
+// A holder that died tells nobody; while nothing is heard of the others, one looks more often.
+constexpr auto kLook = std::chrono::milliseconds(500);
+constexpr auto kLookUnheard = std::chrono::milliseconds(50);
 
 // A pause that ends early when another process has news, nobody wants the answer any more, or this process stops.
 class Pause final : public net::PeerWatcher, public Interruptible, public redis::ChannelListener {
@@ -33,7 +35,7 @@ class Pause final : public net::PeerWatcher, public Interruptible, public redis:
 
     Task<void> take() {
         boost::system::error_code ignored;
-        timer_.expires_after(kPoll);
+        timer_.expires_after(ex_.worker.leases->hears() ? kLook : kLookUnheard);
         if (!stopped_ && !ex_.client_gone && !told_)
             co_await timer_.async_wait(asio::redirect_error_t<UseTask>(UseTask{}, ignored));
         told_ = false;

@@ -31,7 +31,7 @@ class FleetCase(Case):
         self.stage = self.enterContext(Stage())
         self.redis = self.enterContext(Redis())
         redis = {"url": self.redis.url, "timeout": "500ms", "use": ["cache", "flights"]}
-        config = settings(self.stage.url, redis=redis, cache={"enabled": True})
+        config = settings(self.stage.url, redis=redis, cache={"enabled": True}, drain={"delay": "0s", "timeout": "1s"})
         config["listen"]["workers"] = 1
         self.gateways = [self.enterContext(Tollgate(rendered(config))) for _ in range(self.GATEWAYS)]
         self.crowd = self.enterContext(Crowd())
@@ -190,6 +190,33 @@ class TwoInstances(FleetCase):
         for each in calls:
             each.answer(filtered)
         self.assert_all(self.crowd.finish(more))
+
+    def test_who_waits_for_another_instance_is_told_that_its_own_stops(self):
+        first = self.invite(0)
+        call = self.stage.next()
+        self.await_lease()
+        waiting = self.invite(1, 5)
+        eventually(lambda: self.running(1) == 5, "they wait")
+        self.assertEqual(self.gateways[1].stop(), 0)
+        for guest in self.crowd.finish(waiting):
+            self.assertEqual(guest.status, 503, bytes(guest.received[:300]))
+        call.answer(ANSWER)
+        self.assert_all(self.crowd.finish(first))
+
+    def test_a_client_that_leaves_while_it_waits_is_no_leader(self):
+        first = self.invite(0)
+        call = self.stage.next()
+        self.await_lease()
+        waiting = self.invite(1)
+        eventually(lambda: self.running(1) == 1, "it waits")
+        self.leave_out(waiting)
+        eventually(lambda: self.running(1) == 0, "it is gone")
+        call.answer(b"{}", "500 Internal Server Error")
+        self.assertEqual(self.crowd.finish(first)[0].status, 502)
+        self.assertEqual(self.stage.count, 1)
+
+    def running(self, which):
+        return int(self.gateways[which].metrics().value("tollgate_requests_in_flight", operation="chat"))
 
     def test_a_leader_that_fails_hands_over(self):  # scenario 84
         first = self.invite(0)
