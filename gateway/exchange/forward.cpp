@@ -68,8 +68,9 @@ std::vector<Choice> choices(Exchange& ex) {
         out.push_back({ex.group_provider, nullptr});
         return out;
     }
-    for (const upstream::Candidate* candidate : upstream::try_order(ex.model->candidates, ex.worker.random))
-        out.push_back({candidate->provider, candidate});
+    for (const upstream::Candidate* candidate : upstream::try_order(ex.model->candidates, ex.worker.random)) {
+        if (upstream::can_serve(*ex.route, *candidate)) out.push_back({candidate->provider, candidate});
+    }
     return out;
 }
 

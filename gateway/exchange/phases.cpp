@@ -3,6 +3,7 @@
 #include "gateway/api/objects.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/http/grammar.hpp"
+#include "gateway/upstream/choose.hpp"
 #include "metrics/families.hpp"
 #include "policy/directory.hpp"
 
@@ -80,6 +81,20 @@ Error unknown_model(const Exchange& ex) {
     Error error = caller_error(404, ErrorType::caller_model_unknown, std::move(message), "model_not_found");
     error.param = "model";
     return error;
+}
+
+// A model whose every upstream is there for legacy completions is not asked for anything that they are not.
+Result<void> check_upstreams(const Exchange& ex) {
+    const bool served = std::ranges::any_of(
+        ex.model->candidates, [&](const auto& candidate) { return upstream::can_serve(*ex.route, candidate); });
+    if (served) return {};
+    Error error = caller_error(400, ErrorType::caller_invalid_request,
+                               fmt::format("The model `{}` is served here through chat and does not answer {} {}; use "
+                                           "/v1/completions or /v1/chat/completions, or another model.",
+                                           ex.model_name, api::to_string(ex.route->method), ex.route->pattern),
+                               "model_not_supported");
+    error.param = "model";
+    return fail(std::move(error));
 }
 
 // How long this source has to wait before the key it sent is looked at; `principal` is null for a wrong key. A source
@@ -264,7 +279,8 @@ Result<void> authorize(Exchange& ex) {
             if (auto ok = policy::may(*ex.principal, {}, model, ex.snapshot->catalog->names()); !ok) return ok;
         }
     }
-    return may_use_model(ex);
+    if (auto ok = may_use_model(ex); !ok) return ok;
+    return check_upstreams(ex);
 }
 
 Result<void> may_use_model(const Exchange& ex) {

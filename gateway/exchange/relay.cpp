@@ -9,6 +9,7 @@
 #include "gateway/exchange/relay_plan.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/upstream_request.hpp"
+#include "gateway/upstream/choose.hpp"
 
 #include <fmt/format.h>
 
@@ -108,7 +109,7 @@ Task<Result<void>> relay_transformed(Plan& plan, const upstream::Candidate* cand
     auto body = co_await collect(ex, plan.attempt, kTransformCap, plan.total_deadline);
     if (!body) co_return fail(body.error());
     read_usage(ex, *body); // before anything that may fail
-    if (candidate != nullptr && candidate->via_chat) {
+    if (upstream::turns_to_chat(*ex.route, candidate)) {
         auto converted = api::chat_to_completions_answer(*body, ex.model_name);
         if (!converted) co_return fail(converted.error());
         *body = std::move(*converted);
@@ -279,7 +280,6 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
         co_return fail(bad_answer(provider.name, "an encoded answer although none was asked for"));
     const bool stream = is_event_stream(type);
     Plan plan{ex, attempt, provider, type, passed_fields(head, provider, stream), total_deadline};
-    const bool via_chat = candidate != nullptr && candidate->via_chat;
     if (ex.is_head()) {
         auto result = co_await relay_octets(plan);
         co_return result;
@@ -294,7 +294,7 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
         auto result = co_await relay_stream(plan, candidate);
         co_return result;
     }
-    if (changes_ownership(ex) || (via_chat && is_json(type))) {
+    if (changes_ownership(ex) || (upstream::turns_to_chat(*ex.route, candidate) && is_json(type))) {
         auto result = co_await relay_transformed(plan, candidate);
         co_return result;
     }

@@ -15,6 +15,7 @@
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/stream_tap.hpp"
 #include "gateway/exchange/upstream_request.hpp"
+#include "gateway/upstream/choose.hpp"
 
 namespace tollgate::exchange {
 namespace {
@@ -27,7 +28,7 @@ class StreamRelay {
         : plan_(plan), ex_(plan.ex), tap_(ex_.route->operation, ex_.worker.answer_reader, ex_.started, ex_.metering),
           outlet_(ex_, 200, kEventStream, std::nullopt, plan.extra), added_usage_(asks_for_usage(ex_, plan.provider)),
           owned_(!creates_stored_response(ex_) || ex_.route->operation != api::Operation::responses) {
-        if (candidate != nullptr && candidate->via_chat) converter_.emplace(ex_.model_name);
+        if (upstream::turns_to_chat(*ex_.route, candidate)) converter_.emplace(ex_.model_name);
         if (ex_.account.cuts_streams && tap_.needs_terminator())
             cut_.emplace(converter_ ? api::Operation::chat : ex_.route->operation, ex_.view.cost.n);
         const auto dialect = api::replay::dialect_of(*ex_.route);

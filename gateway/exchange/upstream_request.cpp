@@ -5,6 +5,7 @@
 #include "gateway/base/text.hpp"
 #include "gateway/exchange/receipt.hpp"
 #include "gateway/http/grammar.hpp"
+#include "gateway/upstream/choose.hpp"
 
 #include <algorithm>
 #include <array>
@@ -87,7 +88,7 @@ Result<void> add_json(const Exchange& ex, const upstream::Provider& provider, co
                       UpstreamRequest& out) {
     const std::string_view body = ex.body.memory;
     const bool with_usage = asks_for_usage(ex, provider);
-    if (candidate != nullptr && candidate->via_chat) {
+    if (upstream::turns_to_chat(*ex.route, candidate)) {
         std::string with_model;
         if (!ex.view.model_token.present()) with_model = api::insert_model(body, ex.model_name, ex.view.members);
         auto chat = api::completions_to_chat_request(with_model.empty() ? body : std::string_view(with_model),
@@ -136,8 +137,8 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     head += ex.head.method;
     head += ' ';
     head += provider.path_prefix;
-    head += candidate != nullptr && candidate->via_chat ? std::string_view("/chat/completions")
-                                                        : std::string_view(ex.match->upstream_path());
+    head += upstream::turns_to_chat(*ex.route, candidate) ? std::string_view("/chat/completions")
+                                                          : std::string_view(ex.match->upstream_path());
     append_query(head, ex.head.query);
     head += " HTTP/1.1\r\n";
     head += provider.host_line;

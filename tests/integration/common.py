@@ -32,6 +32,7 @@ models:
   omni-moderation-latest: { upstreams: [ { provider: mock } ] }
   gpt-image-1: { upstreams: [ { provider: mock } ] }
   text-davinci-003: { upstreams: [ { provider: mock, model: gpt-4o-mini, via: chat } ] }
+  mixed: { upstreams: [ { provider: mock, via: chat, order: 1 }, { provider: mock, order: 2 } ] }
   "mock-*": { upstreams: [ { provider: mock } ] }
   "org/team:*": { upstreams: [ { provider: mock } ] }
   "quick:*": { upstreams: [ { provider: mock } ], timeouts: { first_token: 400ms, idle: 400ms, total: 20s } }

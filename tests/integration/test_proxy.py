@@ -156,6 +156,40 @@ class Endpoints(GatewayTest):
         self.assertEqual("".join(texts), whole["choices"][0]["text"])
         self.assertEqual({event.json()["object"] for event in events}, {"text_completion"})
 
+    def test_a_model_behind_chat_answers_chat_and_legacy_completions_alone(self):
+        model = "text-davinci-003"
+        for path in (CHAT, f"/v1/engines/{model}/chat/completions"):
+            answer = self.post(path, chat(model))
+            self.assertEqual((answer.status, answer.json()["object"]), (200, "chat.completion"))
+            (recorded,) = self.mock.requests(last=1)
+            self.assertEqual((recorded["path"], json.loads(recorded["body"])["model"]), (CHAT, "gpt-4o-mini"))
+        connection, head = self.stream(model)
+        self.assertEqual({e.json()["object"] for e in list(connection.sse(head))[:-1]}, {"chat.completion.chunk"})
+        self.assertEqual(self.post(f"/v1/engines/{model}/completions", {"prompt": "x"}).json()["object"], "text_completion")
+        calls = self.mock.stats()["requests"]
+        everything = {"model": model, "prompt": "x", "input": "x", "instruction": "x", "voice": "alloy"}
+        for path in ("/v1/responses", "/v1/responses/input_tokens", "/v1/responses/compact", "/v1/edits", "/v1/embeddings",
+                     "/v1/moderations", "/v1/images/generations", "/v1/audio/speech"):
+            error = self.assert_error(self.post(path, everything), 400, code="model_not_supported", text=model)
+            self.assertIn(f"POST {path}", error["message"])
+        for name in ("embeddings", "edits"):
+            refused = self.post(f"/v1/engines/{model}/{name}", {"input": "x", "instruction": "x"})
+            self.assert_error(refused, 400, code="model_not_supported")
+        part = f'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\n{model}\r\n--b--\r\n'.encode()
+        for path in ("/v1/images/edits", "/v1/images/variations", "/v1/audio/transcriptions", "/v1/audio/translations"):
+            headers = {**bearer(), "content-type": "multipart/form-data; boundary=b"}
+            refused = support.call("POST", self.gateway.url + path, headers, part)
+            self.assert_error(refused, 400, code="model_not_supported", text=path)
+        self.assertEqual(self.mock.stats()["requests"], calls)
+
+    def test_upstreams_that_are_not_behind_chat_serve_the_rest(self):
+        for _ in range(8):
+            self.assertEqual(self.post("/v1/embeddings", {"model": "mixed", "input": "x"}).status, 200)
+        self.assertEqual({r["path"] for r in self.mock.requests(last=8)}, {"/v1/embeddings"})
+        self.assertEqual(self.post("/v1/completions", {"model": "mixed", "prompt": "x"}).status, 200)
+        (recorded,) = self.mock.requests(last=1)
+        self.assertEqual(recorded["path"], CHAT)
+
     def test_unknown_urls_and_methods(self):
         error = self.assert_error(self.post("/v1/chat/completion", chat()), 404, code="unknown_url")
         self.assertIn("Did you mean /v1/chat/completions?", error["message"])

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <map>
 #include <random>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tollgate::upstream {
@@ -71,6 +73,28 @@ TEST(TryOrder, weightZero_isTriedLastOnly) {
     std::mt19937_64 random(3);
     for (int i = 0; i < 500; ++i) ASSERT_EQ(names(try_order({candidate("z", 0), candidate("a", 1)}, random)), "az");
     EXPECT_EQ(names(try_order({candidate("y", 0), candidate("z", 0)}, random)), "yz");
+}
+
+TEST(ViaChat, overEveryInferenceRow_legacyCompletionsAreTurned_andChatPasses) {
+    Candidate chat;
+    chat.via_chat = true;
+    const Candidate plain;
+    std::set<std::string_view> turned;
+    std::set<std::string_view> served;
+    for (const api::Route& route : api::all_routes()) {
+        EXPECT_FALSE(turns_to_chat(route, nullptr)) << route.pattern;
+        EXPECT_FALSE(turns_to_chat(route, &plain)) << route.pattern;
+        EXPECT_TRUE(can_serve(route, plain)) << route.pattern;
+        if (route.model == api::ModelIn::nowhere || route.answer != api::Answer::proxied || !route.group.empty())
+            continue;
+        if (turns_to_chat(route, &chat)) turned.insert(route.pattern);
+        if (can_serve(route, chat)) served.insert(route.pattern);
+    }
+    const std::set<std::string_view> legacy{"/v1/completions", "/v1/engines/{engine}/completions"};
+    EXPECT_EQ(turned, legacy);
+    std::set<std::string_view> known = legacy;
+    known.insert({"/v1/chat/completions", "/v1/engines/{engine}/chat/completions"});
+    EXPECT_EQ(served, known);
 }
 
 } // namespace
