@@ -35,6 +35,15 @@ bool granted(const policy::Principal& principal, std::string_view group) {
     return std::ranges::any_of(principal.routes, [&](const std::string& g) { return g == group || g == "*"; });
 }
 
+// `what` completes "Your key may not …".
+Error not_granted(std::string_view what) {
+    return Error{.type = ErrorType::policy_access_denied,
+                 .status = 403,
+                 .message = fmt::format("Your key may not {}: it needs \"{}\" in its routes.", what, kStoredGroup),
+                 .openai_type = "invalid_request_error",
+                 .retry = Retry::never};
+}
+
 using Ids = std::vector<std::string>;
 
 struct OwnedOutcome {
@@ -109,13 +118,13 @@ Task<Result<void>> check_ownership(Exchange& ex) {
         std::ranges::move(*referenced, std::back_inserter(ids));
     }
     if (ex.route->group.empty() && ex.view.has_previous_response && !granted(*ex.principal, kStoredGroup)) {
-        co_return fail(Error{.type = ErrorType::policy_access_denied,
-                             .status = 403,
-                             .message = "Your key may not use stored objects (previous_response_id, conversation): it "
-                                        "needs \"stored\" in its routes.",
-                             .openai_type = "invalid_request_error",
-                             .retry = Retry::never});
+        co_return fail(not_granted("use what is stored at the provider (previous_response_id, conversation, prompt, "
+                                   "background: true, items named by their id)"));
     }
+    // Stored responses are the default, which a client may not know of; a stored chat completion is asked for.
+    if (ex.route->operation == api::Operation::chat && creates_stored_response(ex) &&
+        !granted(*ex.principal, kStoredGroup))
+        co_return fail(not_granted("store chat completions (store: true)"));
     if (ids.empty()) co_return Result<void>();
     const Ids asked = ids;
     const OwnedOutcome outcome = co_await ask_store(ex, std::move(ids));
@@ -131,7 +140,7 @@ bool creates_stored_response(const Exchange& ex) noexcept {
     const bool stores = ex.view.store_present ? ex.view.store : stores_by_default;
     const bool can_store =
         ex.route->operation == api::Operation::chat || ex.route->operation == api::Operation::responses;
-    return ex.route->state == api::State::none && can_store && stores && granted(*ex.principal, kStoredGroup);
+    return ex.route->state == api::State::none && can_store && stores;
 }
 
 Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, std::string id, std::string group) {
@@ -140,6 +149,15 @@ Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, 
                    holder = provider.name](policy::Store& store) { return store.own(object, kind, owner, holder); };
     auto done = co_await run_on_store(ex, std::move(change));
     co_return done;
+}
+
+Task<Result<void>> own_response(Exchange& ex, const upstream::Provider& provider, std::string id) {
+    std::string shown = id;
+    auto done = co_await own_object(ex, provider, std::move(id), std::string(kStoredGroup));
+    if (done || granted(*ex.principal, kStoredGroup)) co_return done;
+    // A key that may not come back to it is answered all the same; the log says what was left at the provider.
+    log::warning("a stored response could not be given to its team", {{"object", shown}, {"team", ex.principal->team}});
+    co_return Result<void>();
 }
 
 bool changes_ownership(const Exchange& ex) noexcept {
@@ -156,11 +174,15 @@ Task<Result<std::string>> apply_ownership(Exchange& ex, const upstream::Provider
         body = std::move(*filtered);
     }
     if (state == api::State::list || state == api::State::object) co_await claim_made_files(ex, provider, body);
-    if (state == api::State::create || creates_stored_response(ex)) {
-        auto id = api::created_id(body);
-        std::string group(ex.route->group.empty() ? kStoredGroup : ex.route->group);
-        if (id) {
-            auto done = co_await own_object(ex, provider, std::move(*id), std::move(group));
+    if (state == api::State::create) {
+        if (auto id = api::created_id(body)) {
+            auto done = co_await own_object(ex, provider, std::move(*id), std::string(ex.route->group));
+            if (!done) co_return fail(done.error());
+        }
+    }
+    if (creates_stored_response(ex)) {
+        if (auto id = api::created_id(body)) {
+            auto done = co_await own_response(ex, provider, std::move(*id));
             if (!done) co_return fail(done.error());
         }
     }

@@ -19,8 +19,11 @@ Task<Result<std::string>> apply_ownership(Exchange& ex, const upstream::Provider
 // The answer's body must be seen whole because it changes, or is changed by, who owns what.
 [[nodiscard]] bool changes_ownership(const Exchange& ex) noexcept;
 
-// A stored response is an object too: true if this answer creates one that the caller may come back to.
+// A stored response is an object too: true if this answer creates one. It becomes the team's whether or not this key
+// may come back to it: another key of the team may read and delete it.
 [[nodiscard]] bool creates_stored_response(const Exchange& ex) noexcept;
 Task<Result<void>> own_object(Exchange& ex, const upstream::Provider& provider, std::string id, std::string group);
+// As own_object, for what creates_stored_response. A store that fails is no error to a key without the grant.
+Task<Result<void>> own_response(Exchange& ex, const upstream::Provider& provider, std::string id);
 
 } // namespace tollgate::exchange

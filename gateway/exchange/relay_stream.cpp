@@ -27,7 +27,7 @@ class StreamRelay {
     StreamRelay(Plan& plan, const upstream::Candidate* candidate)
         : plan_(plan), ex_(plan.ex), tap_(ex_.route->operation, ex_.worker.answer_reader, ex_.started, ex_.metering),
           outlet_(ex_, 200, kEventStream, std::nullopt, plan.extra), added_usage_(asks_for_usage(ex_, plan.provider)),
-          owned_(!creates_stored_response(ex_) || ex_.route->operation != api::Operation::responses) {
+          owned_(!creates_stored_response(ex_)) {
         if (upstream::turns_to_chat(*ex_.route, candidate)) converter_.emplace(ex_.model_name);
         if (ex_.account.cuts_streams && tap_.needs_terminator())
             cut_.emplace(converter_ ? api::Operation::chat : ex_.route->operation, ex_.view.cost.n);
@@ -97,7 +97,9 @@ void StreamRelay::on_whole_event(const TapEvent& event) {
         return;
     }
     assemble(event.data);
-    if (!owned_ && !response_id_) response_id_ = api::created_response_id(event.data);
+    if (!owned_ && !response_id_)
+        response_id_ = ex_.route->operation == api::Operation::chat ? api::created_id(event.data)
+                                                                    : api::created_response_id(event.data);
     if (tells)
         sieve_.replaced(event.end, with_receipt(ex_, event.octets, true));
     else if (sifts())
@@ -199,7 +201,7 @@ Task<Result<void>> StreamRelay::end_broken(Error error) {
 Task<Result<void>> StreamRelay::own_response() {
     if (!response_id_ || owned_) co_return Result<void>();
     owned_ = true;
-    auto done = co_await own_object(ex_, plan_.provider, *response_id_, "stored");
+    auto done = co_await exchange::own_response(ex_, plan_.provider, *response_id_);
     co_return done;
 }
 

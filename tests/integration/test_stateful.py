@@ -1,13 +1,14 @@
 """Objects stored at the provider: granted, owned by a team, remembered (design §8)."""
 
 import contextlib
+import json
 import signal
 import sqlite3
 import threading
 import time
 import unittest
 
-from common_b import BLUE, CHAT, RED, RED_TWO, Case, bearer, chat, settings
+from common_b import BLUE, CHAT, RED, RED_TWO, Case, bearer, chat, eventually, settings
 from tollgate_test import Connection, call
 
 FILES = "/v1/files"
@@ -173,7 +174,40 @@ class OtherObjects(StatefulCase):
 
     def test_previous_response_needs_the_grant(self):
         first = self.answered().json()["id"]
-        self.assert_error(self.answered(PLAIN, previous_response_id=first), 403, "policy_access_denied")
+        for stored in ({"previous_response_id": first}, {"conversation": "conv_1"}, {"background": True}):
+            refused = self.answered(PLAIN, **stored)
+            self.assert_error(refused, 403, "policy_access_denied")
+            for word in (next(iter(stored)), '"stored" in its routes'):
+                self.assertIn(word, refused.json()["error"]["message"])
+
+    def test_a_response_stored_by_a_key_without_the_grant_is_its_teams(self):
+        whole = self.answered(PLAIN)
+        self.assertEqual(whole.status, 200, whole.body)
+        streamed = self.post({"model": "mock-tokens-4", "input": "x", "stream": True}, path=RESPONSES, key=PLAIN)
+        created = next(line for line in streamed.body.decode().splitlines() if line.startswith("data: "))
+        for mine in (whole.json()["id"], json.loads(created.removeprefix("data: "))["response"]["id"]):
+            self.assertEqual(self.get(f"{RESPONSES}/{mine}", key=PLAIN).status, 403)
+            self.assertEqual(self.get(f"{RESPONSES}/{mine}", key=BLUE).status, 404)
+            self.assertEqual(self.get(f"{RESPONSES}/{mine}").status, 200)
+            self.assertEqual(self.delete(f"{RESPONSES}/{mine}").status, 200)
+        unstored = self.answered(PLAIN, store=False).json()["id"]
+        self.assertEqual(self.get(f"{RESPONSES}/{unstored}").status, 404)
+
+    def test_storing_a_completion_needs_the_grant(self):
+        calls = self.upstream_calls()
+        refused = self.post(chat("hello", store=True), key=PLAIN)
+        self.assert_error(refused, 403, "policy_access_denied")
+        self.assertIn('it needs "stored" in its routes', refused.json()["error"]["message"])
+        self.assertEqual(self.upstream_calls(), calls)
+        self.ask(body=chat("hello", store=False), key=PLAIN)
+
+    def test_a_stored_completion_that_was_streamed_is_owned(self):
+        streamed = self.ask(body=chat("hello", store=True, stream=True)).body.decode()
+        mine = json.loads(streamed.partition("\n")[0].removeprefix("data: "))["id"]
+        calls = self.upstream_calls()
+        self.assertEqual(self.get(f"{CHAT}/{mine}", key=BLUE).status, 404)
+        self.assert_calls(calls)
+        self.assertEqual(self.get(f"{CHAT}/{mine}").status, 200)
 
     def test_streamed_response_is_owned_before_the_client_knows_its_id(self):
         body = {"model": "mock-tokens-4", "input": "hello", "stream": True}
@@ -222,7 +256,7 @@ class Store(StatefulCase):
             yield database
 
     def test_store_that_fails_answers_503_and_the_rest_goes_on(self):
-        with self.started(settings(self.mock.url)) as gateway:
+        with self.started(self.config()) as gateway:
             mine = self.upload(gateway=gateway)
             with self.database(gateway) as database:
                 database.execute("ALTER TABLE objects RENAME TO away")
@@ -237,6 +271,10 @@ class Store(StatefulCase):
                 self.upload(gateway=gateway, status=503)
                 self.ask(gateway=gateway)
                 self.assertIn("the store failed", gateway.log)
+                question = {"model": "mock-plain", "input": "hello"}
+                answered = self.post(question, path=RESPONSES, gateway=gateway, key=PLAIN)
+                self.assertEqual(answered.status, 200, answered.body)
+                eventually(lambda: answered.json()["id"] in gateway.log, "the object that nobody owns is logged")
                 self.assertNotIn("no such table", self.get(FILES, gateway=gateway).body.decode())
                 database.execute("ALTER TABLE away RENAME TO objects")
             self.assertEqual(self.listed(gateway=gateway), [mine])
