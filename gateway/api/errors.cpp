@@ -128,6 +128,15 @@ void append_retry_headers(std::string& out, const Error& error) {
     out += "retry-after-ms: " + std::to_string(wait) + "\r\n";
 }
 
+ProviderVerdict judge_head_refused(std::string_view provider) {
+    auto verdict =
+        replaced(405, ErrorType::caller_invalid_request, provider, "does not answer HEAD here; use GET instead.");
+    verdict.error.openai_type = "invalid_request_error";
+    verdict.error.code = "method_not_supported";
+    verdict.error.retry = Retry::never;
+    return verdict;
+}
+
 ProviderVerdict judge_provider_status(int status, std::uint64_t retry_after_ms, std::string_view provider) {
     switch (status) {
     case 400:

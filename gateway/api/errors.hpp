@@ -22,6 +22,8 @@ struct ProviderVerdict {
     bool pass_body = false;
     Error error; // used when !pass_body; always carries the ErrorType
 };
+// What a GET endpoint's HEAD becomes at a provider that does not know HEAD there (405).
+[[nodiscard]] ProviderVerdict judge_head_refused(std::string_view provider);
 // 400 404 409→400 413 422 pass; 401 402 403 → 502; 429 stays 429 (ours, with the provider's wait); 5xx → 502/503/504;
 // everything else 502 (design §13). `retry_after_ms`: clamped by the caller, 0 if absent. `provider` is a config name.
 [[nodiscard]] ProviderVerdict judge_provider_status(int status, std::uint64_t retry_after_ms,

@@ -204,6 +204,7 @@ Lookup choose(const Pattern& pattern, Method method, std::string_view path, Matc
     for (const Route& route : rows) {
         if (!lookup.miss.allow.empty()) lookup.miss.allow += ", ";
         lookup.miss.allow += to_string(route.method);
+        if (route.method == Method::get) lookup.miss.allow += ", HEAD";
     }
     return lookup;
 }

@@ -106,7 +106,7 @@ struct Match {
 
 struct NoMatch {
     bool path_known = false; // 405 instead of 404
-    std::string allow;       // "GET, POST" for 405
+    std::string allow;       // "GET, HEAD, POST" for 405
     std::string suggestion;  // nearest known path, or empty
 };
 

@@ -178,7 +178,9 @@ class DispatchGuard {
 Task<Outcome> provider_error(Exchange& ex, upstream::Attempt& attempt, const upstream::Provider& provider,
                              AttemptScope& scope, TimePoint total_deadline) {
     const http::ResponseHead& head = attempt.head();
-    auto verdict = api::judge_provider_status(head.status, retry_after_of(head), provider.name);
+    auto verdict = ex.is_head() && head.status == 405
+                       ? api::judge_head_refused(provider.name)
+                       : api::judge_provider_status(head.status, retry_after_of(head), provider.name);
     scope.record().error = verdict.error.type;
     auto body = co_await collect(ex, attempt, kErrorBodyCap, total_deadline);
     Outcome outcome;

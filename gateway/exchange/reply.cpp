@@ -67,6 +67,15 @@ void append_connection(std::string& out, Exchange& ex, int status) {
     }
 }
 
+// RFC 9110 §15.5.6: the methods the path does take, none if it is unknown. HEAD that a provider refused is not one.
+std::string allowed_methods(const Exchange& ex) {
+    std::string allow = api::find_route(api::Method::other, ex.head.path).miss.allow;
+    constexpr std::string_view kHead = ", HEAD";
+    const std::size_t at = ex.route != nullptr && ex.is_head() ? allow.find(kHead) : std::string::npos;
+    if (at != std::string::npos) allow.erase(at, kHead.size());
+    return allow;
+}
+
 metrics::Outcome outcome_of(ErrorType type) {
     const std::string_view word = to_string(type);
     if (type == ErrorType::caller_cancelled) return metrics::Outcome::client_cancelled;
@@ -145,8 +154,7 @@ Task<void> send_error(Exchange& ex, const Error& error) {
     settle_request_body(ex);
     std::string extra;
     api::append_retry_headers(extra, error);
-    if (error.status == 405) // RFC 9110 §15.5.6: the methods the path does take, none if it is unknown
-        http::append_field(extra, "allow", api::find_route(ex.method, ex.head.path).miss.allow);
+    if (error.status == 405) http::append_field(extra, "allow", allowed_methods(ex));
     const std::string body = api::error_body(error, ex.id.view());
     co_await send_complete(ex, error.status, "application/json", body, extra);
 }

@@ -193,7 +193,7 @@ class Endpoints(GatewayTest):
     def test_unknown_urls_and_methods(self):
         error = self.assert_error(self.post("/v1/chat/completion", chat()), 404, code="unknown_url")
         self.assertIn("Did you mean /v1/chat/completions?", error["message"])
-        for path, allowed in (("/v1/embeddings", "POST"), ("/v1/files/file-1/content", "GET")):
+        for path, allowed in (("/v1/embeddings", "POST"), ("/v1/files/file-1/content", "GET, HEAD")):
             response = self.get(path, method="PUT")
             self.assert_error(response, 405, code="method_not_supported", text=allowed)
             self.assertEqual(response.header("allow"), allowed)

@@ -85,6 +85,19 @@ class Files(StatefulCase):
         self.assertEqual(self.delete(f"{FILES}/{mine}").status, 404)
         self.assertNotIn(mine, self.listed())
 
+    def test_head_of_an_object(self):
+        mine = self.upload()
+        answer = call("HEAD", self.gateway.url + f"{FILES}/{mine}", bearer(RED))
+        self.assertEqual((answer.status, answer.header("content-type"), answer.body), (200, "application/json", b""))
+        self.assertEqual(self.mock.requests(last=1)[0]["method"], "HEAD")
+        self.assertEqual(call("HEAD", self.gateway.url + f"{FILES}/{mine}", bearer(BLUE)).status, 404)
+
+    def test_head_that_the_provider_does_not_know_is_405(self):
+        batch = self.post({"input_file_id": self.upload()}, path=BATCHES).json()["id"]
+        answer = call("HEAD", f"{self.gateway.url}{BATCHES}/{batch}", bearer(RED))
+        self.assertEqual((answer.status, answer.header("allow"), answer.body), (405, "GET", b""))
+        self.assertEqual(self.get(f"{BATCHES}/{batch}").status, 200)
+
     def test_large_file_goes_through_unaltered(self):
         content = bytes(range(251)) * 12_000  # above what is held in memory
         mine = self.upload(content=content)

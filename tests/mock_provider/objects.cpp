@@ -208,7 +208,8 @@ Reply ObjectStore::on_object(std::string_view name, std::string_view id, std::st
     if (found == collection.end()) return no_such(id);
     auto& stored = found->second;
     if (!action.empty()) return act(name, stored, action, call);
-    if (call.method == "GET") return json_reply(stored.object);
+    const bool head = call.method == "HEAD" && name == "/files"; // the other collections do not know it
+    if (call.method == "GET" || head) return json_reply(stored.object);
     if (call.method == "DELETE") {
         auto object = std::string{kind_of(name)->object};
         if (object != "file") object += ".deleted";

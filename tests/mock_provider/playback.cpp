@@ -85,7 +85,7 @@ void Playback::start(Reply reply, const Behaviour& behaviour, bool keep_alive, s
     append_interim(out_, behaviour);
     compose_head(reply, behaviour, keep_alive);
     events_ = std::move(reply.events);
-    if (!events_) compose_body(std::move(reply.body), behaviour);
+    if (!events_ && !reply.head) compose_body(std::move(reply.body), behaviour);
 }
 
 void Playback::reset() {

@@ -41,6 +41,7 @@ struct Reply {
     std::unique_ptr<EventSource> events; // instead of body
     std::string_view error_event;        // what `error-after` sends into this stream
     Usage usage;
+    bool head = false;       // answers HEAD: the body is counted and not sent
     bool repeatable = false; // an identical request gets the identical answer
 };
 

@@ -132,7 +132,9 @@ Answer Router::answer(const Request& request) {
         call.is_json = !error && value.is_object();
         if (call.is_json) call.body = std::move(value.get_object());
     }
-    return dispatch(call);
+    auto answer = dispatch(call);
+    answer.reply.head = request.method == "HEAD";
+    return answer;
 }
 
 Answer Router::dispatch(Call& call) {

@@ -136,6 +136,16 @@ TEST(ProviderStatus, waits_are_kept_for_429_and_503_only) {
     EXPECT_EQ(judge_provider_status(500, 7000, "p").error.retry, Retry::unsaid);
 }
 
+TEST(ProviderStatus, a_provider_without_head_is_405_in_its_name) {
+    const ProviderVerdict verdict = judge_head_refused("openai");
+    EXPECT_EQ(verdict.status, 405);
+    EXPECT_FALSE(verdict.pass_body);
+    EXPECT_EQ(verdict.error.type, ErrorType::caller_invalid_request);
+    EXPECT_EQ(verdict.error.status, 405);
+    EXPECT_EQ(verdict.error.code, "method_not_supported");
+    EXPECT_EQ(verdict.error.message, "Provider \"openai\" does not answer HEAD here; use GET instead.");
+}
+
 TEST(ProviderStatus, hostile_provider_name_keeps_the_body_valid) {
     const ProviderVerdict verdict = judge_provider_status(500, 0, "a\"b");
     const json::value body = json::parse(error_body(verdict.error, "r"));

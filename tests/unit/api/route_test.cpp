@@ -259,12 +259,12 @@ TEST(Route, unclean_paths_do_not_match) {
 
 TEST(Route, wrong_method_lists_the_allowed_ones) {
     const std::map<std::pair<Method, std::string>, std::string> cases{
-        {{Method::put, "/v1/chat/completions"}, "POST, GET"},
+        {{Method::put, "/v1/chat/completions"}, "POST, GET, HEAD"},
         {{Method::get, "/v1/embeddings"}, "POST"},
-        {{Method::post, "/v1/models/x"}, "GET, DELETE"},
-        {{Method::patch, "/files/f"}, "GET, DELETE"},
-        {{Method::options, "/v1/models"}, "GET"},
-        {{Method::other, "/v1/realtime"}, "GET"},
+        {{Method::post, "/v1/models/x"}, "GET, HEAD, DELETE"},
+        {{Method::patch, "/files/f"}, "GET, HEAD, DELETE"},
+        {{Method::options, "/v1/models"}, "GET, HEAD"},
+        {{Method::other, "/v1/realtime"}, "GET, HEAD"},
         {{Method::get, "/v1/responses/compact"}, "POST"},
     };
     for (const auto& [request, allow] : cases) {
