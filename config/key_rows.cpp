@@ -184,7 +184,9 @@ constexpr std::array kRows = {
     Row{"teams", named, "", "name", "Teams; `default` exists without being written."},
     Row{"teams.*", section, "", "", "One team."},
     Row{"teams.*.org", text, "default", "name", "Organization the team belongs to."},
-    Row{"teams.*.models", list, "", "", "Models the team may use, wildcards allowed; empty: all."},
+    Row{"teams.*.models", list, "", "",
+        "Models the team may use, wildcards allowed; empty or `*`: all. Any other list keeps its keys from batches and "
+        "fine_tuning."},
     Row{"teams.*.models[]", text, "", "model", "One model."},
     Row{"teams.*.limits", section, "", "@limits", kLimits},
     Row{"teams.*.budget", list, "", "nonempty", kBudget, false, {}, kItem},
@@ -206,7 +208,9 @@ constexpr std::array kRows = {
     Row{"keys[].team", text, "default", "name", "Team the key belongs to."},
     Row{"keys[].secret", secret, "", "", "What the client sends; exactly one of `secret` and `sha256` is written."},
     Row{"keys[].sha256", text, "", "sha256", "SHA-256 of what the client sends, in hexadecimal."},
-    Row{"keys[].models", list, "", "", "Models the key may use, wildcards allowed; empty: all of the team's."},
+    Row{"keys[].models", list, "", "",
+        "Models the key may use, wildcards allowed; empty or `*`: all of the team's. Any other list keeps the key from "
+        "batches and fine_tuning."},
     Row{"keys[].models[]", text, "", "model", "One model."},
     Row{"keys[].routes", list, "", "",
         "Route groups of stored objects the key may use; empty: none. `store: true` of chat needs `stored`."},

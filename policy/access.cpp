@@ -21,6 +21,11 @@ bool listed(const std::vector<std::string>& allowed, std::string_view model) {
            std::ranges::any_of(allowed, [&](const std::string& pattern) { return wildcard_match(pattern, model); });
 }
 
+// An empty list allows everything, and so does one with a lone `*`.
+bool restricts(const std::vector<std::string>& allowed) {
+    return !allowed.empty() && std::ranges::find(allowed, "*") == allowed.end();
+}
+
 bool permitted(const Principal& principal, std::string_view model) {
     return listed(principal.key_models, model) && listed(principal.team_models, model);
 }
@@ -110,7 +115,7 @@ Result<void> may(const Principal& principal, std::string_view route_group, std::
         const bool granted = std::ranges::any_of(
             principal.routes, [&](const std::string& route) { return route == "*" || route == route_group; });
         if (!granted) return fail(route_denied(principal, route_group, "its `routes` do not list it."));
-        const bool restricted = !principal.key_models.empty() || !principal.team_models.empty();
+        const bool restricted = restricts(principal.key_models) || restricts(principal.team_models);
         if (restricted && std::ranges::find(kUnmetered, route_group) != kUnmetered.end()) {
             return fail(
                 route_denied(principal, route_group, "it has a model list, which could not be enforced there."));

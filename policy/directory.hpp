@@ -97,9 +97,9 @@ class Directory {
 };
 
 // May this principal use this model on this route group (empty group: stateless route)? Both allow-lists must agree. An
-// empty model is not judged. Groups that spend outside the request path are refused for keys with a model list (design
-// §8). Errors: 403 policy_model_blocked with up to five allowed models nearest in name (of `known`), or
-// policy_access_denied.
+// empty model is not judged. Groups that spend outside the request path are refused for keys with a model list that
+// does not have `*` (design §8). Errors: 403 policy_model_blocked with up to five allowed models nearest in name (of
+// `known`), or policy_access_denied.
 [[nodiscard]] Result<void> may(const Principal& principal, std::string_view route_group, std::string_view model,
                                const std::vector<std::string>& known);
 

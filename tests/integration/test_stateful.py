@@ -68,6 +68,15 @@ class Files(StatefulCase):
             self.assert_error(refusal, 403, "policy_access_denied")
         self.assert_calls(calls)
 
+    def test_a_model_list_of_everything_restricts_no_batches(self):
+        config = self.config()
+        config["teams"] = {"red": {"models": ["*"]}, "blue": {"models": ["mock-*"]}}
+        with self.started(config) as gateway:
+            body = {"input_file_id": self.upload(gateway=gateway), "endpoint": CHAT, "completion_window": "24h"}
+            self.assertEqual(self.post(body, path=BATCHES, gateway=gateway).status, 200)
+            body["input_file_id"] = self.upload(BLUE, gateway=gateway)
+            self.assert_error(self.post(body, path=BATCHES, key=BLUE, gateway=gateway), 403, "policy_access_denied")
+
     def test_group_not_granted_is_403(self):
         self.assertEqual(self.get("/v1/vector_stores").status, 403)
         self.assertEqual(self.get("/v1/fine_tuning/jobs").status, 403)

@@ -117,6 +117,16 @@ TEST(May, unmetered_groups_are_refused_for_keys_with_a_model_list) {
     EXPECT_TRUE(allowed(principal_with({"gpt-4o"}, {}, {"*"}), "files", ""));
 }
 
+TEST(May, a_list_of_everything_is_no_list) {
+    for (const std::string_view group : {"batches", "fine_tuning"}) {
+        EXPECT_TRUE(allowed(principal_with({}, {"*"}, {"*"}), group, "")) << group;
+        EXPECT_TRUE(allowed(principal_with({"*"}, {}, {"*"}), group, "gpt-4o")) << group;
+        EXPECT_TRUE(allowed(principal_with({"*", "gpt-4o"}, {"*"}, {"*"}), group, "")) << group;
+        EXPECT_FALSE(allowed(principal_with({"gpt-4o"}, {"*"}, {"*"}), group, "")) << group;
+        EXPECT_FALSE(allowed(principal_with({"*"}, {"gpt-*"}, {"*"}), group, "")) << group;
+    }
+}
+
 TEST(VisibleModels, both_lists_filter_and_patterns_are_left_out) {
     EXPECT_EQ(visible_models(principal_with({"gpt-*", "ft:*"}, {"*o*", "ft:*"}), kKnown),
               (std::vector<std::string>{"gpt-4o", "gpt-4o-mini"}));
