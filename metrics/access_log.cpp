@@ -1,5 +1,6 @@
 #include "metrics/access_log.hpp"
 
+#include "gateway/base/log.hpp"
 #include "gateway/base/text.hpp"
 #include "metrics/user_agent.hpp"
 
@@ -128,8 +129,8 @@ class Members {
 };
 
 std::string_view level(Outcome outcome) {
-    if (outcome == Outcome::gateway_error) return "error";
-    return outcome == Outcome::upstream_error ? "warn" : "info";
+    if (outcome == Outcome::gateway_error) return log::to_string(log::Level::error);
+    return log::to_string(outcome == Outcome::upstream_error ? log::Level::warning : log::Level::info);
 }
 
 // gen_ai.operation.name knows no responses API (observability §1.5).

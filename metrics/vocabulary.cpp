@@ -1,6 +1,7 @@
 // Registers at 0 what the configuration makes possible: without that, increase() loses the first event of a series.
 #include "metrics/vocabulary.hpp"
 
+#include "gateway/base/log.hpp"
 #include "metrics/families.hpp"
 #include "metrics/user_agent.hpp"
 
@@ -228,7 +229,8 @@ void register_process(Registry& registry) {
         }
         (void)registry.histogram(Family::store_duration_seconds, {"redis", op});
     }
-    for (const auto level : {"info", "warn", "error"}) (void)registry.counter(Family::log_messages_total, {level});
+    for (std::size_t i = 0; i < log::kLevels; ++i)
+        (void)registry.counter(Family::log_messages_total, {log::to_string(static_cast<log::Level>(i))});
     (void)registry.counter(Family::log_dropped_total, {"access"});
 }
 

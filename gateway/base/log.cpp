@@ -19,7 +19,7 @@ std::array<std::atomic<std::uint64_t>, kLevels> counts{};
 } // namespace
 
 std::string_view to_string(Level level) noexcept {
-    static constexpr std::array<std::string_view, kLevels> kNames{"debug", "info", "warning", "error"};
+    static constexpr std::array<std::string_view, kLevels> kNames{"debug", "info", "warn", "error"};
     return kNames[static_cast<std::size_t>(level)];
 }
 

@@ -355,6 +355,15 @@ TEST(RegisterVocabulary, known_series_are_exposed_at_zero) {
     EXPECT_EQ(value_of(text, R"(tollgate_tokens_total{model="gpt-slow",provider="azure-eu",type="output"})"), "absent");
 }
 
+TEST(RegisterVocabulary, levels_are_the_words_of_the_log) {
+    Registry registry;
+    register_vocabulary(registry, *small_vocabulary());
+    const std::string text = registry.expose();
+    for (const char* level : {"debug", "info", "warn", "error"})
+        EXPECT_EQ(value_of(text, R"(tollgate_log_messages_total{level=")" + std::string(level) + R"("})"), "0");
+    EXPECT_EQ(value_of(text, R"(tollgate_metrics_series{family="tollgate_log_messages_total"})"), "4");
+}
+
 TEST(RegisterVocabulary, keys_past_two_thousand_fold_into_other_with_their_team) {
     auto vocabulary = small_vocabulary();
     vocabulary->keys.clear();
