@@ -264,6 +264,9 @@ class Reload(LifeCase):
                 gateway.metrics().matching("tollgate_config_info"), before.matching("tollgate_config_info")
             )
             self.ask(404, body=chat("x", "brand-new"), gateway=gateway)
+            counted = gateway.metrics()
+            self.assertEqual(counted.value("tollgate_log_messages_total", level="error"), 1)
+            self.assertEqual(len(counted.matching("tollgate_log_messages_total")), 4)
 
     def test_access_log_file_is_reopened(self):
         with self.started(settings(self.mock.url, access_log={"path": "access.log"})) as gateway:
