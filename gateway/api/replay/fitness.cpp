@@ -113,7 +113,7 @@ std::string_view check_response(const Members& answer, bool limited) {
 } // namespace
 
 std::string_view unfit(Dialect dialect, std::string_view answer, bool limited) {
-    const auto whole = read_value(answer);
+    const auto whole = unread_object(answer); // each member is read below
     const auto members = whole ? members_of(*whole) : std::nullopt;
     if (!members) return "unreadable";
     if (!find(*members, "error").is_null()) return "error";

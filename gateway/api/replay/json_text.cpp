@@ -76,14 +76,22 @@ bool Walker::escape() noexcept {
     return true;
 }
 
+// Written so that the compiler and the C library look at many octets at a time.
 bool Walker::string() noexcept {
     if (!literal("\"")) return false;
-    while (!rest_.empty()) {
-        const auto end = std::ranges::find_if(
-            rest_, [](char c) { return c == '"' || c == '\\' || static_cast<unsigned char>(c) < 0x20; });
-        rest_.remove_prefix(static_cast<std::size_t>(end - rest_.begin()));
-        if (literal("\"")) return true;
-        if (!rest_.starts_with('\\') || !escape()) return false;
+    std::size_t quote = rest_.find('"');
+    while (quote != std::string_view::npos) {
+        const std::string_view run = rest_.substr(0, std::min(quote, rest_.substr(0, quote).find('\\')));
+        unsigned controls = 0;
+        for (const char c : run) controls += static_cast<unsigned char>(c) < 0x20 ? 1U : 0U;
+        if (controls != 0) return false;
+        rest_.remove_prefix(run.size());
+        if (run.size() == quote) return literal("\"");
+        quote -= run.size();
+        const std::size_t before = rest_.size();
+        if (!escape()) return false;
+        const std::size_t passed = before - rest_.size();
+        quote = passed <= quote ? quote - passed : rest_.find('"'); // it was the escaped one
     }
     return false;
 }
