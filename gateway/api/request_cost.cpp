@@ -1,9 +1,11 @@
 #include "gateway/api/request_cost.hpp"
 
+#include "gateway/api/model_name.hpp"
 #include "gateway/api/request_inspector.hpp"
 #include "gateway/base/text.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace tollgate::api {
 namespace {
@@ -37,6 +39,21 @@ constexpr std::array<std::string_view, 4> kUsualQualities{"standard", "auto", "l
 constexpr std::array<std::string_view, 3> kUsualModes{"auto", "default", "standard"};
 constexpr std::array<std::string_view, 5> kRootMedia{"image", "images", "mask", "image_data", "video"};
 constexpr std::array<std::string_view, 3> kTiers{"service_tier", "speed", "inference_geo"};
+// The rest of what is asked for by name below.
+constexpr std::array<std::string_view, 18> kOtherMembers{
+    "messages",       "input",          "prompt",   "system", "tools",       "metadata",
+    "modalities",     "prediction",     "thinking", "audio",  "reasoning",   "thinking_budget",
+    "max_tool_calls", "partial_images", "suffix",   "size",   "instruction", "quality"};
+
+template <std::size_t... N>
+consteval auto joined(const std::array<std::string_view, N>&... lists) {
+    std::array<std::string_view, (N + ...)> out{};
+    auto at = out.begin();
+    ((at = std::ranges::copy(lists, at).out), ...);
+    return out;
+}
+constexpr std::array<std::string_view, 1> kCacheControl{"cache_control"};
+constexpr auto kPriced = joined(kForeignMaxima, kUnpriced, kRootMedia, kTiers, kOtherMembers, kCacheControl);
 
 // Parts and items of a conversation that are text: octets bound their tokens. Every other type may be anything.
 constexpr std::array<std::string_view, 22> kTextTypes{"text",
@@ -91,7 +108,26 @@ bool is_usual_size(std::string_view size) noexcept {
     return width && height && *width <= kUsualPixels && *height <= kUsualPixels && *width * *height <= kUsualPixels;
 }
 
+bool is_variant(std::string_view text, std::string_view name) noexcept {
+    return text != name && folds_to(text, name);
+}
+
 } // namespace
+
+std::span<const std::string_view> priced_members() noexcept {
+    return kPriced;
+}
+
+std::string_view resembled_price_key(std::string_view root, std::string_view parent, bool direct,
+                                     std::string_view text) noexcept {
+    if (direct && root == "thinking" && is_variant(text, "budget_tokens")) return "budget_tokens";
+    if (direct && root == "reasoning") {
+        for (const std::string_view name : {"max_tokens", "mode"})
+            if (is_variant(text, name)) return name;
+    }
+    if (parent == "cache_control" && is_variant(text, "ttl")) return "ttl";
+    return is_variant(text, "cache_control") ? std::string_view("cache_control") : std::string_view();
+}
 
 CostReader::Part CostReader::part_of(std::string_view name) const noexcept {
     switch (operation_) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string_view>
 
 namespace tollgate::api {
@@ -38,6 +39,14 @@ struct RequestCost {
                                                    // (both: static storage; empty if there is none)
     friend bool operator==(const RequestCost&, const RequestCost&) = default;
 };
+
+// Every member of the root whose name the price depends on, in lower case. A body that spells one of them in another
+// letter case is to be refused (row 26): CostReader knows them only as they stand here.
+[[nodiscard]] std::span<const std::string_view> priced_members() noexcept;
+// The key with a meaning for the price that `text` is a variant of in letter case, inside of the root's member
+// `root`, in the object that `parent` leads to; nothing if there is none. `direct`: that object is the root's member.
+[[nodiscard]] std::string_view resembled_price_key(std::string_view root, std::string_view parent, bool direct,
+                                                   std::string_view text) noexcept;
 
 class CostReader {
   public:

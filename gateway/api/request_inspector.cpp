@@ -193,6 +193,12 @@ bool RequestInspector::key(std::string_view text) {
 std::string_view RequestInspector::resembled(std::string_view text) const {
     const auto variant_of = [&](std::string_view name) { return text != name && folds_to(text, name); };
     if (depth_ == 2 && root_ == Member::stream_options && variant_of("include_usage")) return "include_usage";
+    // Schemas of tools name what they like: only what stands in the tool itself is a key of the interface.
+    const bool plain = root_ == Member::opaque || root_ == Member::metadata || (root_ == Member::tools && depth_ > 4);
+    if (depth_ >= 2 && !plain) {
+        const auto meant = resembled_price_key(root_name_, parent_name(), depth_ == 2, text);
+        if (!meant.empty()) return meant;
+    }
     if (!in_item()) return {};
     for (const std::string_view name : {"type", "role", "tools"})
         if (variant_of(name)) return name;
@@ -213,6 +219,10 @@ bool RequestInspector::root_key(std::string_view text) {
         }
         if (folds_to(text, known.name))
             return refuse("invalid_value", quoted(text) + " must be spelled " + quoted(known.name) + ".", text);
+    }
+    for (const std::string_view name : priced_members()) {
+        if (may_fold(text, name) && text != name && folds_to(text, name))
+            return refuse("invalid_value", quoted(text) + " must be spelled " + quoted(name) + ".", text);
     }
     if (is_forbidden_member(text))
         return refuse("forbidden_field", quoted(text) + " may not be set by a request.", text);

@@ -174,5 +174,42 @@ TEST(InsertMaxTokens, leaves_what_is_no_object) {
     EXPECT_EQ(view.members, 0U);
 }
 
+// Row 26: whoever reads names in any letter case must not see a price where this gateway saw none.
+TEST(RequestCost, names_with_a_price_are_refused_in_another_letter_case) {
+    RequestReader reader;
+    const auto refused = [&](const std::string& body, Operation operation) {
+        for (const auto parser : {RequestReader::Parser::dom, RequestReader::Parser::on_demand}) {
+            const auto view = reader.read(body, operation, parser);
+            if (view || view.error().code != "invalid_value") return false;
+        }
+        return true;
+    };
+    const auto capital = [](std::string_view name) {
+        std::string out(name);
+        out.front() = static_cast<char>(out.front() - 'a' + 'A');
+        return out;
+    };
+    for (const std::string_view name : priced_members()) {
+        for (const Operation operation : {Operation::chat, Operation::responses, Operation::image})
+            EXPECT_TRUE(refused("{\"" + capital(name) + "\":true}", operation)) << name;
+    }
+    for (const std::string_view name : {"n_predict", "enable_search", "speed", "thinking_budget", "image", "plugins"})
+        EXPECT_NE(std::ranges::find(priced_members(), name), priced_members().end()) << name;
+    for (const std::string body :
+         {R"({"thinking":{"Budget_Tokens":1}})", R"({"reasoning":{"Mode":"pro"}})", R"({"reasoning":{"MAX_TOKENS":1}})",
+          R"({"cache_control":{"TTL":"1h"}})", R"({"system":[{"type":"text","cache_control":{"Ttl":"1h"}}]})",
+          R"({"messages":[{"role":"user","content":[{"type":"text","text":"a","Cache_Control":{"ttl":"1h"}}]}]})",
+          R"({"tools":[{"type":"function","cache_Control":{"ttl":"1h"}}]})"})
+        EXPECT_TRUE(refused(body, Operation::chat)) << body;
+}
+
+TEST(RequestCost, names_in_schemas_and_metadata_may_have_any_letter_case) {
+    for (const std::string body :
+         {R"({"tools":[{"type":"function","function":{"parameters":{"properties":{"Cache_Control":{}}}}}]})",
+          R"({"metadata":{"Cache_Control":"a","Mode":"b"}})", R"({"stop":{"Budget_Tokens":1,"Mode":2}})",
+          R"({"response_format":{"json_schema":{"schema":{"properties":{"Cache_Control":{"TTL":"1"}}}}}})"})
+        EXPECT_EQ(cost_of(body).unpriced, "") << body;
+}
+
 } // namespace
 } // namespace tollgate::api
