@@ -46,7 +46,7 @@ enum class State : std::uint8_t {
     object, // {id} must be owned by the caller's team, else 404
     remove, // as object; on success the ownership record goes
 };
-enum class Answer : std::uint8_t { proxied, models_list, model_get, engines_list, engine_get, me, websocket };
+enum class Answer : std::uint8_t { proxied, models_list, model_get, engines_list, engine_get, me, websocket, retired };
 
 // What an answer is charged by. Every route says it: a new one that forgets to is not free, it does not compile.
 enum class Charge : std::uint8_t {
@@ -111,7 +111,9 @@ struct NoMatch {
 };
 
 // `path` is the raw target's path without query; `/v1` in front is optional. HEAD matches GET rows.
-// Every row of api-surface §1.1, §1.2, §1.3, §1.5 and the vector-store and stored-object rows; the rest does not match.
+// Every row of api-surface §1.1 to §1.5 and the vector stores of §1.6; the rest does not match. Left out of §1.5 are
+// the permissions of fine-tuning checkpoints: the provider takes an organization's admin key for them, and no team owns
+// one.
 struct Lookup {
     std::optional<Match> match;
     NoMatch miss;

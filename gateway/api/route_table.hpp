@@ -62,6 +62,14 @@ constexpr Route answered(std::string_view pattern, Answer answer, Charge charge,
     return row;
 }
 
+// What even old clients get nothing from any more; the table knows it so that they are told so.
+constexpr Route retired(std::string_view pattern) {
+    Route row = plain(Method::post, pattern, Operation::other, Charge::free);
+    row.answer = Answer::retired;
+    row.model = ModelIn::path;
+    return row;
+}
+
 // The operation and the `routes:` name of a family of stateful rows.
 struct Group {
     Operation operation;
@@ -140,6 +148,7 @@ inline constexpr auto kRoutes = [] {
         inference("/v1/embeddings", embeddings, kEmbedded),
         inference("/v1/moderations", moderation,
                   {.charge = Charge::input_tokens, .cacheable = true, .billable = false}),
+        inference("/v1/decisions", Operation::responses, {.charge = Charge::tokens}), // its usage is told as theirs
         inference("/v1/images/generations", image, {.charge = Charge::images, .may_stream = true, .typed = false}),
         form("/v1/images/edits", image, Charge::images, true),
         form("/v1/images/variations", image, Charge::images, false),
@@ -157,6 +166,8 @@ inline constexpr auto kRoutes = [] {
         engine("/v1/engines/{engine}/completions", "/completions", text_completion, kSampled),
         engine("/v1/engines/{engine}/embeddings", "/embeddings", embeddings, kEmbedded),
         engine("/v1/engines/{engine}/edits", "/edits", text_completion, kOneShot),
+        retired("/v1/engines/{engine}/generate"),
+        retired("/v1/engines/{engine}/search"),
         answered("/v1/engines/{engine}", Answer::engine_get, Charge::free),
         // Stored objects of inference (§1.4)
         kStored.get("/v1/chat/completions/{id}"),
@@ -197,6 +208,8 @@ inline constexpr auto kRoutes = [] {
         kTuning.act("/v1/fine_tuning/jobs/{id}/resume", Charge::jobs),
         kTuning.get("/v1/fine_tuning/jobs/{id}/events"),
         kTuning.get("/v1/fine_tuning/jobs/{id}/checkpoints"),
+        kTuning.post("/v1/fine_tuning/alpha/graders/run", Charge::jobs, State::create),
+        kTuning.post("/v1/fine_tuning/alpha/graders/validate", Charge::free, State::create),
         // Vector stores (§1.6)
         kVectors.post("/v1/vector_stores", Charge::jobs, State::create),
         kVectors.get("/v1/vector_stores", State::list),

@@ -26,6 +26,15 @@ Error no_such_model(std::string_view name) {
                  .retry = Retry::never};
 }
 
+Error retired(const api::Route& route) {
+    return Error{.type = ErrorType::caller_invalid_request,
+                 .status = 404,
+                 .message = fmt::format("{} was retired; use /v1/completions or /v1/embeddings.", route.pattern),
+                 .openai_type = "invalid_request_error",
+                 .code = "endpoint_retired",
+                 .retry = Retry::never};
+}
+
 // A pattern's models cannot be listed, but one that matches it can be asked for by name.
 std::vector<std::string> usable_models(const Exchange& ex) {
     std::vector<std::string> usable;
@@ -50,6 +59,10 @@ Task<bool> answer_options(Exchange& ex) {
 
 Task<bool> answer_locally(Exchange& ex) {
     const api::Answer answer = ex.route->answer;
+    if (answer == api::Answer::retired) {
+        co_await send_error(ex, retired(*ex.route));
+        co_return true;
+    }
     if (answer == api::Answer::proxied || answer == api::Answer::websocket) co_return false;
     std::string body;
     const std::string& model = ex.match->model;
@@ -66,7 +79,8 @@ Task<bool> answer_locally(Exchange& ex) {
         break;
     case api::Answer::me: body = me_body(ex, {Clock::now(), WallClock::now()}); break;
     case api::Answer::proxied:
-    case api::Answer::websocket: break;
+    case api::Answer::websocket:
+    case api::Answer::retired: break;
     }
     co_await send_complete(ex, 200, kJson, body);
     co_return true;

@@ -134,6 +134,20 @@ class Endpoints(GatewayTest):
         )
         self.assert_error(self.post("/v1/engines/nothing/completions", {"prompt": "x"}), 404, code="model_not_found")
 
+    def test_engine_urls_that_were_retired(self):
+        for name in ("generate", "search"):
+            answer = self.post(f"/v1/engines/davinci/{name}", {"context": "x", "query": "x"})
+            self.assert_error(answer, 404, code="endpoint_retired", text=name)
+        self.assertEqual(self.mock.stats()["requests"], 0)
+
+    def test_decisions(self):
+        body = {"model": "mock-plain", "input": "Is it raining?", "questions": [{"type": "predicate", "name": "rain"}]}
+        answer = self.post("/v1/decisions", body)
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertEqual((answer.json()["object"], answer.json()["answers"][0]["name"]), ("decision", "rain"))
+        (recorded,) = self.mock.requests(last=1)
+        self.assertEqual((recorded["path"], json.loads(recorded["body"])), ("/v1/decisions", body))
+
     def test_completions_through_chat(self):
         question = {"model": "text-davinci-003", "prompt": "Hello", "max_tokens": 5, "echo": False}
         response = self.post("/v1/completions", question)
@@ -168,7 +182,7 @@ class Endpoints(GatewayTest):
         self.assertEqual(self.post(f"/v1/engines/{model}/completions", {"prompt": "x"}).json()["object"], "text_completion")
         calls = self.mock.stats()["requests"]
         everything = {"model": model, "prompt": "x", "input": "x", "instruction": "x", "voice": "alloy"}
-        for path in ("/v1/responses", "/v1/responses/input_tokens", "/v1/responses/compact", "/v1/edits", "/v1/embeddings",
+        for path in ("/v1/responses", "/v1/responses/input_tokens", "/v1/responses/compact", "/v1/decisions", "/v1/edits", "/v1/embeddings",
                      "/v1/moderations", "/v1/images/generations", "/v1/audio/speech"):
             error = self.assert_error(self.post(path, everything), 400, code="model_not_supported", text=model)
             self.assertIn(f"POST {path}", error["message"])

@@ -160,6 +160,20 @@ class Files(StatefulCase):
 
 
 class OtherObjects(StatefulCase):
+    def test_graders_need_the_grant_and_spend_nothing_that_a_budget_counts(self):
+        config = self.config()
+        config["keys"][0]["routes"] = ["fine_tuning"]
+        config["keys"][2] |= {"routes": ["fine_tuning"], "budget": {"usd": 1, "per": "day", "mode": "strict"}}
+        grader = {"grader": {"type": "string_check", "name": "same"}, "model_sample": "x"}
+        runs, validates = (f"/v1/fine_tuning/alpha/graders/{name}" for name in ("run", "validate"))
+        with self.started(config) as gateway:
+            ask = lambda path, key: self.post(grader, path=path, key=key, gateway=gateway)  # noqa: E731
+            self.assertEqual(ask(runs, RED).json()["reward"], 0.5)
+            self.assertEqual(ask(validates, RED).json()["grader"], grader["grader"])
+            for path, key in ((runs, PLAIN), (validates, PLAIN), (runs, BLUE)):
+                self.assert_error(ask(path, key), 403, "policy_access_denied")
+            self.assertEqual(ask(validates, BLUE).status, 200)
+
     def batch(self, file, key=RED):
         body = {"input_file_id": file, "endpoint": CHAT, "completion_window": "24h"}
         return self.post(body, path=BATCHES, key=key)

@@ -248,4 +248,24 @@ Reply responses_reply(const Generation& generation, const Behaviour& behaviour, 
     return reply;
 }
 
+Reply decisions_reply(const json::object& request, const Behaviour& behaviour) {
+    json::array answers;
+    const auto* questions = request.if_contains("questions");
+    if (questions != nullptr && questions->is_array()) {
+        for (const auto& question : questions->get_array()) {
+            if (!question.is_object()) continue;
+            const auto& asked = question.get_object();
+            answers.push_back(
+                {{"type", string_in(asked, "type")}, {"name", string_in(asked, "name")}, {"value", true}});
+        }
+    }
+    Reply reply;
+    reply.usage = {.prompt = behaviour.prompt.value_or(7), .completion = behaviour.tokens.value_or(3)};
+    json::object answer{
+        {"object", "decision"}, {"model", string_in(request, "model")}, {"answers", std::move(answers)}};
+    answer["usage"] = usage_object(reply.usage);
+    reply.body = json::serialize(answer) + "\n";
+    return reply;
+}
+
 } // namespace tollgate::mock

@@ -15,4 +15,7 @@ boost::json::object response_object(const Generation& generation, const Behaviou
 /// JSON, or numbered events if the request asked for them. `object` is what `response_object` made.
 Reply responses_reply(const Generation& generation, const Behaviour& behaviour, boost::json::object object);
 
+/// One answer to each of the request's `questions`; usage as a response tells it.
+Reply decisions_reply(const boost::json::object& request, const Behaviour& behaviour);
+
 } // namespace tollgate::mock

@@ -78,6 +78,12 @@ Reply models_reply(std::string_view path) {
     return reply;
 }
 
+Reply grader_reply(const json::object& answer) {
+    Reply reply;
+    reply.body = json::serialize(answer) + "\n";
+    return reply;
+}
+
 bool is_models(std::string_view path) {
     return path == "/models" || path.starts_with("/models/");
 }
@@ -215,6 +221,10 @@ Reply Router::on_json(const Call& call, const Behaviour& behaviour) {
     };
     if (call.path == "/chat/completions" || call.path == "/completions") return on_chat(call, behaviour);
     if (call.path == "/responses") return on_responses(call, behaviour);
+    if (call.path == "/fine_tuning/alpha/graders/run") return grader_reply({{"reward", 0.5}, {"sub_rewards", nullptr}});
+    if (call.path == "/fine_tuning/alpha/graders/validate")
+        return call.body.contains("grader") ? grader_reply({{"grader", call.body.at("grader")}}) : error_reply(400);
+    if (call.path == "/decisions") return decisions_reply(call.body, behaviour);
     if (call.path == "/embeddings") {
         auto body = call.body;
         body["model"] = call.model();

@@ -60,6 +60,7 @@ TEST(Route, inference_rows_have_the_stated_flags) {
         {"/v1/responses", "responses json model-body typed cacheable billable stream"},
         {"/v1/responses/input_tokens", "responses json model-body typed cacheable"},
         {"/v1/responses/compact", "responses json model-body typed billable"},
+        {"/v1/decisions", "responses json model-body typed billable"},
         {"/v1/completions", "text_completion json model-body typed cacheable billable stream"},
         {"/v1/edits", "text_completion json model-body typed cacheable billable"},
         {"/v1/embeddings", "embeddings json model-body typed cacheable billable"},
@@ -77,7 +78,7 @@ TEST(Route, inference_rows_have_the_stated_flags) {
     };
     std::size_t seen = 0;
     for (const Route& route : all_routes()) {
-        if (route.method != Method::post || !route.group.empty()) continue;
+        if (route.method != Method::post || !route.group.empty() || route.answer == Answer::retired) continue;
         const auto entry = expected.find(route.pattern);
         ASSERT_NE(entry, expected.end()) << route.pattern << " is not in the list: " << flags(route);
         EXPECT_EQ(flags(route), entry->second) << route.pattern;
@@ -94,6 +95,7 @@ TEST(Route, every_row_declares_what_it_is_charged_by) {
         {"POST /v1/responses", Charge::tokens},
         {"GET /v1/responses", Charge::tokens}, // WebSocket
         {"POST /v1/responses/compact", Charge::tokens},
+        {"POST /v1/decisions", Charge::tokens},
         {"POST /v1/completions", Charge::tokens},
         {"POST /v1/edits", Charge::tokens},
         {"POST /v1/embeddings", Charge::input_tokens},
@@ -112,6 +114,7 @@ TEST(Route, every_row_declares_what_it_is_charged_by) {
         {"POST /v1/batches", Charge::jobs},
         {"POST /v1/fine_tuning/jobs", Charge::jobs},
         {"POST /v1/fine_tuning/jobs/{id}/resume", Charge::jobs},
+        {"POST /v1/fine_tuning/alpha/graders/run", Charge::jobs},
         {"POST /v1/vector_stores", Charge::jobs},
         {"POST /v1/vector_stores/{id}/search", Charge::jobs},
         {"POST /v1/vector_stores/{id}/files", Charge::jobs},
@@ -199,6 +202,15 @@ TEST(Route, engine_forms_take_the_model_from_the_path) {
         ASSERT_TRUE(lookup.match) << path;
         EXPECT_EQ(lookup.match->model, expected.first) << path;
         EXPECT_EQ(lookup.match->upstream_path(), expected.second) << path;
+    }
+}
+
+TEST(Route, engine_forms_that_were_retired_are_known) {
+    for (const std::string path : {"/v1/engines/davinci/generate", "/engines/org/m/search"}) {
+        const Route* found = row(Method::post, path);
+        ASSERT_NE(found, nullptr) << path;
+        EXPECT_EQ(found->answer, Answer::retired) << path;
+        EXPECT_EQ(Charge(found->charge), Charge::free) << path;
     }
 }
 
