@@ -2,6 +2,7 @@
 
 #include "gateway/api/multipart.hpp"
 #include "gateway/base/text.hpp"
+#include "gateway/exchange/passed_on.hpp"
 #include "gateway/http/grammar.hpp"
 
 #include <fmt/format.h>
@@ -44,16 +45,6 @@ Error too_large(const Exchange& ex) {
 bool is_media_type(std::string_view value, std::string_view wanted) {
     const auto type = trim(value.substr(0, value.find(';')));
     return iequals(type, wanted);
-}
-
-// A charset other than UTF-8 would mean that the provider reads other text than was checked (case 272).
-bool has_foreign_charset(std::string_view value) {
-    const std::size_t at = value.find("charset=");
-    if (at == std::string_view::npos) return false;
-    auto charset = value.substr(at + 8);
-    charset = trim(charset.substr(0, charset.find(';')));
-    if (charset.size() >= 2 && charset.front() == '"') charset = charset.substr(1, charset.size() - 2);
-    return !iequals(charset, "utf-8") && !iequals(charset, "utf8");
 }
 
 Result<void> check_type(Exchange& ex) {

@@ -3,37 +3,14 @@
 #include "gateway/api/completions_via_chat.hpp"
 #include "gateway/api/stream_usage.hpp"
 #include "gateway/base/text.hpp"
+#include "gateway/exchange/passed_on.hpp"
 #include "gateway/exchange/receipt.hpp"
-#include "gateway/http/grammar.hpp"
 #include "gateway/upstream/choose.hpp"
 
 #include <algorithm>
-#include <array>
 
 namespace tollgate::exchange {
 namespace {
-
-// Query parameters that may carry a credential are never forwarded (case 259).
-bool is_credential(std::string_view name) {
-    static constexpr std::array<std::string_view, 6> kNames{"key",    "api_key",      "api-key",
-                                                            "apikey", "access_token", "token"};
-    return std::ranges::any_of(kNames, [&](std::string_view n) { return iequals(n, name); });
-}
-
-void append_query(std::string& out, std::string_view query) {
-    char separator = '?';
-    while (!query.empty()) {
-        const std::size_t end = query.find('&');
-        const auto parameter = query.substr(0, end);
-        if (!parameter.empty() && !is_credential(parameter.substr(0, parameter.find('=')))) {
-            out += separator;
-            out += parameter;
-            separator = '&';
-        }
-        if (end == std::string_view::npos) break;
-        query.remove_prefix(end + 1);
-    }
-}
 
 std::string_view accept_of(const Exchange& ex) {
     if (ex.view.stream) return "text/event-stream";
@@ -139,7 +116,7 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     head += provider.path_prefix;
     head += upstream::turns_to_chat(*ex.route, candidate) ? std::string_view("/chat/completions")
                                                           : std::string_view(ex.match->upstream_path());
-    append_query(head, ex.head.query);
+    append_passed_query(head, ex.head.query);
     head += " HTTP/1.1\r\n";
     head += provider.host_line;
     const auto& credentials = provider.credential_lines;
@@ -148,8 +125,10 @@ Result<void> build_upstream_request(const Exchange& ex, const upstream::Provider
     head += "Accept-Encoding: identity\r\nUser-Agent: tollgate/" TOLLGATE_VERSION "\r\nVia: 1.1 ";
     head += ex.worker.shared.pseudonym;
     head += "\r\n";
-    if (const auto beta = ex.head.find("openai-beta"); beta && http::is_field_value(*beta))
-        http::append_field(head, "OpenAI-Beta", *beta);
+    if (const auto beta = ex.head.find("openai-beta")) {
+        if (const std::string passed = passed_beta(*beta); !passed.empty())
+            http::append_field(head, "OpenAI-Beta", passed);
+    }
     const std::uint64_t size = out.payload.size();
     if (size > 0) http::append_field(head, "Content-Type", ex.content_type);
     if (size > 0 || ex.method == api::Method::post) http::append_field(head, "Content-Length", size);
