@@ -9,6 +9,7 @@
 #include "gateway/exchange/relay_plan.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/upstream_request.hpp"
+#include "gateway/http/grammar.hpp"
 #include "gateway/upstream/choose.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,12 @@ bool is_event_stream(std::string_view type) {
 
 bool is_json(std::string_view type) {
     return iequals(trim(type.substr(0, type.find(';'))), "application/json");
+}
+
+bool says_utf8(std::string_view content_type) noexcept {
+    const auto parameters = content_type.substr(std::min(content_type.size(), content_type.find(';')));
+    const auto charset = trim(parameters.substr(std::min<std::size_t>(1, parameters.size())));
+    return iequals(charset, "charset=utf-8") || iequals(charset, "charset=\"utf-8\"");
 }
 
 std::string passed_fields(const http::ResponseHead& head, const upstream::Provider& provider, bool stream) {
@@ -235,16 +242,22 @@ bool Plan::follow(std::string_view piece) {
 }
 
 std::string_view passable_type(std::string_view content_type) noexcept {
-    static constexpr std::array<std::string_view, 7> kExact{
-        "application/json", "text/event-stream",    "application/octet-stream", "text/plain",
-        "text/vtt",         "application/x-subrip", "application/jsonl"};
-    static constexpr std::array<std::string_view, 4> kFamilies{"audio/", "image/", "video/", "application/pdf"};
+    static constexpr std::array<std::string_view, 6> kTexts{
+        "application/json; charset=utf-8", "text/event-stream; charset=utf-8",    "text/plain; charset=utf-8",
+        "text/vtt; charset=utf-8",         "application/x-subrip; charset=utf-8", "application/jsonl; charset=utf-8"};
+    static constexpr std::array<std::string_view, 2> kOctets{"application/octet-stream", "application/pdf"};
+    static constexpr std::array<std::string_view, 3> kFamilies{"audio/", "image/", "video/"};
     const auto type = trim(content_type.substr(0, content_type.find(';')));
-    const bool known = std::ranges::any_of(kExact, [&](std::string_view t) { return iequals(t, type); }) ||
-                       std::ranges::any_of(kFamilies, [&](std::string_view f) {
-                           return type.size() >= f.size() && iequals(type.substr(0, f.size()), f);
-                       });
-    return known && !iequals(type, "image/svg+xml") ? content_type : std::string_view();
+    for (const std::string_view text : kTexts) {
+        const auto plain = text.substr(0, text.find(';'));
+        if (iequals(type, plain)) return says_utf8(content_type) ? text : plain;
+    }
+    for (const std::string_view octets : kOctets)
+        if (iequals(type, octets)) return octets;
+    const bool known = std::ranges::any_of(kFamilies, [&](std::string_view f) {
+        return iequals(type.substr(0, f.size()), f) && http::is_token(type.substr(f.size()));
+    });
+    return known && !iequals(type, "image/svg+xml") ? type : std::string_view();
 }
 
 Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std::uint64_t cap,
@@ -274,7 +287,7 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
     const std::string_view type = passable_type(head.find("content-type").value_or(""));
     const bool bodiless =
         head.framing == http::Framing::none || (head.framing == http::Framing::length && head.content_length == 0);
-    if (type.empty() && !bodiless)
+    if ((type.empty() && !bodiless) || repeats_credential(provider, type))
         co_return fail(bad_answer(provider.name, "an answer of a type that is not passed on"));
     if (const auto coding = head.find("content-encoding"); coding && !iequals(*coding, "identity"))
         co_return fail(bad_answer(provider.name, "an encoded answer although none was asked for"));

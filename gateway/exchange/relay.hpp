@@ -16,7 +16,8 @@ Task<Result<void>> relay(Exchange& ex, upstream::Attempt& attempt, const upstrea
 Task<Result<std::string>> collect(Exchange& ex, upstream::Attempt& attempt, std::uint64_t cap,
                                   TimePoint total_deadline);
 
-// The provider's media type if it is of the closed set we pass on, else empty (case 306).
+// The provider's media type if it is of the closed set we pass on, else empty (case 306). No parameter passes but the
+// charset of a text in UTF-8. Refers to static storage or to `content_type`.
 [[nodiscard]] std::string_view passable_type(std::string_view content_type) noexcept;
 
 } // namespace tollgate::exchange

@@ -131,7 +131,7 @@ class EchoHandler(http.server.BaseHTTPRequestHandler):
         else:
             body = json.dumps({"error": {"message": said, "type": "x", "code": said, "param": None}}).encode()
         kind = "text/html" if words[1] == "html" else "text/event-stream" if stream and status == 200 else "application/json"
-        self.head(status, said, kind, len(body))
+        self.head(status, said, f'{kind}; charset=utf-8; x="{credential}"', len(body))
         self.wfile.write(body)
 
     def head(self, status, said, kind, length):
