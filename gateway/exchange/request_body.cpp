@@ -16,6 +16,8 @@ namespace tollgate::exchange {
 namespace {
 
 constexpr std::size_t kMultipartInMemory = 1 << 20;
+// What is only announced takes no memory beyond this: many clients that announce much and send nothing stay cheap.
+constexpr std::size_t kUpFront = 64 << 10;
 constexpr std::uint64_t kUntypedBody = 1 << 20; // bodies of routes that need none
 
 Error bad_request(int status, std::string message, std::string_view code = {}) {
@@ -34,6 +36,12 @@ bool is_multipart(const Exchange& ex) {
 std::uint64_t cap_of(const Exchange& ex) {
     if (is_multipart(ex)) return ex.snapshot->config.body.multipart;
     return ex.route->body == api::BodyKind::none ? kUntypedBody : ex.snapshot->config.body.json;
+}
+
+// Octets that the body needs if it is what its length says; no bound if it says none.
+std::size_t announced(const Exchange& ex) {
+    if (ex.head.framing != http::Framing::length) return SIZE_MAX;
+    return static_cast<std::size_t>(ex.head.content_length) + api::RequestReader::padding();
 }
 
 Error too_large(const Exchange& ex) {
@@ -113,6 +121,8 @@ Result<void> keep(Exchange& ex, std::string_view piece) {
         return {};
     }
     if (!ex.held.grow_to(body.memory.size() + piece.size(), caps.held)) return fail(holds_too_much());
+    if (const std::size_t size = body.memory.size() + piece.size(); size > body.memory.capacity())
+        body.memory.reserve(std::max(size, std::min(2 * body.memory.capacity(), announced(ex))));
     body.memory += piece;
     return {};
 }
@@ -162,7 +172,7 @@ Task<Result<void>> read_body(Exchange& ex) {
         if (!co_await ex.client.write(interim)) co_return fail(broken(ex));
     }
     if (ex.head.framing == http::Framing::length && !is_multipart(ex))
-        ex.body.memory.reserve(static_cast<std::size_t>(ex.head.content_length) + api::RequestReader::padding());
+        ex.body.memory.reserve(std::min(kUpFront, announced(ex)));
     std::optional<api::MultipartScanner> scanner;
     if (is_multipart(ex)) scanner.emplace(*api::multipart_boundary(*ex.head.find("content-type")));
     const TimePoint begun = Clock::now();
