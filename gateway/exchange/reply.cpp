@@ -13,7 +13,9 @@ namespace {
 
 constexpr auto kLingerTime = std::chrono::seconds(2);
 // More than the largest JSON body by default: a client that writes all of a body we refused still reads the refusal.
-constexpr std::uint64_t kLingerBytes = 64 * 1024 * 1024;
+constexpr std::uint64_t kLingerKnown = 64 * 1024 * 1024;
+// Who has shown no key gets no such courtesy: case 240.
+constexpr std::uint64_t kLingerUnknown = 256 * 1024;
 
 // Milliseconds with two decimals, by integers: floating-point formatting costs more than the rest of the head.
 void append_ms(std::string& out, Duration duration) {
@@ -159,10 +161,11 @@ Task<void> send_error(Exchange& ex, const Error& error) {
     co_await send_complete(ex, error.status, "application/json", body, extra);
 }
 
-Task<void> linger(net::Channel& client) {
+Task<void> linger(net::Channel& client, bool known) {
+    const std::uint64_t most = known ? kLingerKnown : kLingerUnknown;
     client.shutdown_send();
     client.expire_hard_at(Clock::now() + kLingerTime, "linger");
-    for (std::uint64_t dropped = 0; dropped < kLingerBytes;) {
+    for (std::uint64_t dropped = 0; dropped < most;) {
         dropped += client.data().size();
         client.consume(client.data().size());
         if (!co_await client.more()) break;

@@ -29,8 +29,8 @@ void record_error(Exchange& ex, const Error& error);
 // already here and can be dropped (RFC 9112 §9.3).
 void settle_request_body(Exchange& ex);
 
-// After an answer with Connection: close: half-close, then read and drop up to 256 KiB or 2 s, so that the client sees
-// the answer rather than a reset (RFC 9112 §9.6).
-Task<void> linger(net::Channel& client);
+// After an answer with Connection: close: half-close, then read and drop for 2 s or up to 256 KiB, 64 MiB if a key of
+// the client's is `known`, so that the client sees the answer rather than a reset (RFC 9112 §9.6).
+Task<void> linger(net::Channel& client, bool known);
 
 } // namespace tollgate::exchange

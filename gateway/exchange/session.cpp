@@ -101,7 +101,7 @@ struct Progress {
     TimePoint opened;
 };
 
-enum class After : std::uint8_t { keep, linger, broken_off };
+enum class After : std::uint8_t { keep, linger, linger_known, broken_off };
 
 // An exchange stands in this frame, not in its caller's: a connection between two requests holds none.
 Task<After> serve_one(WorkerState& worker, net::Channel& client, Peer& peer, const http::RequestHead& head,
@@ -111,7 +111,8 @@ Task<After> serve_one(WorkerState& worker, net::Channel& client, Peer& peer, con
     ex.record.client_address = client_address(peer, head, listen.trusted_proxies).text;
     ex.close_after = progress.requests >= listen.limits.requests || ex.started - progress.opened >= listen.limits.age;
     if (co_await serve(ex)) co_return After::keep;
-    co_return ex.answer_complete ? After::linger : After::broken_off;
+    if (!ex.answer_complete) co_return After::broken_off;
+    co_return ex.principal != nullptr ? After::linger_known : After::linger;
 }
 
 Task<void> serve_requests(WorkerState& worker, net::Channel& client, Peer& peer) {
@@ -127,12 +128,13 @@ Task<void> serve_requests(WorkerState& worker, net::Channel& client, Peer& peer)
         if (end == HeadEnd::closed) co_return; // who calls closes
         if (end == HeadEnd::refused) {
             co_await refuse(worker, client, peer, received);
+            after = After::linger;
             break;
         }
         after = co_await serve_one(worker, client, peer, received.head, progress);
     }
     // What was broken off is closed at once: the client must see that the answer is not whole.
-    if (after != After::broken_off) co_await linger(client);
+    if (after != After::broken_off) co_await linger(client, after == After::linger_known);
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 """Hostile, broken and unusual clients. Case numbers are those of the bad-input catalogue; cases that are
 plain octets are in tests/corpus."""
 
+import contextlib
 import json
 import select
 import threading
@@ -178,6 +179,18 @@ class Bodies(GatewayTest):
             connection.send(self.big_request(key))
             self.assertEqual(connection.read_response().status, status, "before an octet of the body")
         self.assertEqual(self.mock.stats()["requests"], 0)
+
+    def test_case_240_without_a_key_little_is_taken(self):
+        """What the kernel buffers may go too, but not all that somebody without a key would send."""
+        connection = self.connect()
+        connection.send(self.big_request("nobody-has-this-key"))
+        self.assertEqual(connection.read_response().status, 401)
+        sent, most = 0, 48_000_000
+        with contextlib.suppress(OSError):
+            while sent < most:
+                connection.send(b"x" * 100_000)
+                sent += 100_000
+        self.assertLess(sent, most)
 
     def test_case_240_sender_and_reader_apart(self):
         connection = self.connect()
