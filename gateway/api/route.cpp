@@ -1,5 +1,6 @@
 #include "gateway/api/route.hpp"
 
+#include "gateway/api/engine_path.hpp"
 #include "gateway/api/model_name.hpp"
 #include "gateway/api/route_table.hpp"
 #include "gateway/base/text.hpp"
@@ -149,6 +150,13 @@ bool take_model(std::string_view raw, Match& match) {
     return true;
 }
 
+// The run of segments of `path` that {model} or {engine} of `pattern` stands for.
+std::string_view rest_of(const Pattern& pattern, const Segments& path) {
+    const std::string_view first = path[pattern.rest];
+    const std::string_view last = path[pattern.rest + path.count - pattern.segments.count];
+    return {first.data(), static_cast<std::size_t>(last.data() - first.data()) + last.size()};
+}
+
 // Fills the variables of `match`; false if the path is not of this pattern or a variable is not clean.
 bool match_pattern(const Pattern& pattern, const Segments& path, Match& match) {
     const std::size_t fixed = pattern.segments.count;
@@ -169,12 +177,7 @@ bool match_pattern(const Pattern& pattern, const Segments& path, Match& match) {
             (wanted == "{id}" ? id : sub) = part;
         }
     }
-    if (has_rest) {
-        const std::string_view first = path[pattern.rest];
-        const std::string_view last = path[pattern.rest + extra];
-        const auto length = static_cast<std::size_t>(last.data() - first.data()) + last.size();
-        if (!take_model({first.data(), length}, match)) return false;
-    }
+    if (has_rest && !take_model(rest_of(pattern, path), match)) return false;
     match.object_id = id;
     match.sub_id = sub;
     return true;
@@ -186,8 +189,13 @@ std::string fill(const Route& route, std::string_view path) {
     return std::string(path);
 }
 
+// A WebSocket's GET has no HEAD.
+bool has_head(const Route& route) noexcept {
+    return route.method == Method::get && route.answer != Answer::websocket;
+}
+
 bool serves(const Route& route, Method method) noexcept {
-    return route.method == method || (method == Method::head && route.method == Method::get);
+    return route.method == method || (method == Method::head && has_head(route));
 }
 
 Lookup choose(const Pattern& pattern, Method method, std::string_view path, Match match) {
@@ -202,9 +210,10 @@ Lookup choose(const Pattern& pattern, Method method, std::string_view path, Matc
     }
     lookup.miss.path_known = true;
     for (const Route& route : rows) {
+        if (route.answer == Answer::websocket && rows.size() > 1) continue; // its GET alone is not taken
         if (!lookup.miss.allow.empty()) lookup.miss.allow += ", ";
         lookup.miss.allow += to_string(route.method);
-        if (route.method == Method::get) lookup.miss.allow += ", HEAD";
+        if (has_head(route)) lookup.miss.allow += ", HEAD";
     }
     return lookup;
 }
@@ -265,6 +274,23 @@ Lookup find_route(Method method, std::string_view path) {
     }
     lookup.miss.suggestion = suggest(rest);
     return lookup;
+}
+
+std::optional<std::string> engine_in(std::string_view path) {
+    const auto segments = path.size() > kMaxPath ? std::nullopt : cut(without_version(path));
+    if (!segments) return std::nullopt;
+    for (const Pattern& pattern : kPatterns) {
+        const std::size_t fixed = pattern.segments.count;
+        if (pattern.segments[0] != "engines" || pattern.rest == kMaxSegments || segments->count < fixed) continue;
+        const std::size_t behind = fixed - pattern.rest - 1; // segments that follow the model
+        bool same = (*segments)[0] == "engines";
+        for (std::size_t at = 1; at <= behind; ++at)
+            same = same && pattern.segments[fixed - at] == (*segments)[segments->count - at];
+        if (!same) continue;
+        const std::string_view raw = rest_of(pattern, *segments);
+        return percent_decode(raw).value_or(std::string(raw));
+    }
+    return std::nullopt;
 }
 
 std::span<const Route> all_routes() noexcept {

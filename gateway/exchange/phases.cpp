@@ -1,5 +1,7 @@
 #include "gateway/exchange/phases.hpp"
 
+#include "gateway/api/engine_path.hpp"
+#include "gateway/api/model_name.hpp"
 #include "gateway/api/objects.hpp"
 #include "gateway/base/text.hpp"
 #include "gateway/http/grammar.hpp"
@@ -97,6 +99,16 @@ Result<void> check_upstreams(const Exchange& ex) {
     return fail(std::move(error));
 }
 
+Error method_not_taken(const Exchange& ex, std::string_view allow) {
+    return caller_error(405, ErrorType::caller_invalid_request,
+                        fmt::format("This endpoint does not take {}. It takes: {}.", ex.head.method, allow),
+                        "method_not_supported");
+}
+
+bool asks_for_websocket(const http::RequestHead& head) {
+    return http::list_has(head.find("upgrade").value_or(""), "websocket");
+}
+
 // How long this source has to wait before the key it sent is looked at; `principal` is null for a wrong key. A source
 // and key that passed on this connection are not asked about again.
 Duration source_wait(Exchange& ex, const policy::Principal* principal) {
@@ -153,14 +165,18 @@ Result<void> route(Exchange& ex) {
     auto found = api::find_route(ex.method, ex.head.path);
     if (!found.match) {
         if (found.miss.path_known) {
-            return fail(caller_error(
-                405, ErrorType::caller_invalid_request,
-                fmt::format("This endpoint does not take {}. It takes: {}.", ex.head.method, found.miss.allow),
-                "method_not_supported"));
+            return fail(method_not_taken(ex, found.miss.allow));
+        }
+        if (const auto engine = api::engine_in(ex.head.path)) {
+            if (auto error = api::judge_model(*engine)) return fail(std::move(*error));
         }
         std::string message = fmt::format("Unknown request URL: {} {}.", ex.head.method, ex.head.path);
         if (!found.miss.suggestion.empty()) message += fmt::format(" Did you mean {}?", found.miss.suggestion);
         return fail(caller_error(404, ErrorType::caller_invalid_request, std::move(message), "unknown_url"));
+    }
+    if (found.match->route->answer == api::Answer::websocket && !asks_for_websocket(ex.head)) {
+        const std::string allow = api::find_route(api::Method::other, ex.head.path).miss.allow;
+        if (allow != "GET") return fail(method_not_taken(ex, allow)); // a GET that is no upgrade is no method of it
     }
     ex.match = std::move(found.match);
     ex.route = ex.match->route;
@@ -205,7 +221,7 @@ Result<void> check_grant(Exchange& ex) {
         return fail(caller_error(501, ErrorType::caller_invalid_request,
                                  "WebSocket endpoints are not served by this version of the gateway.",
                                  "websocket_not_supported"));
-    if (http::list_has(ex.head.find("upgrade").value_or(""), "websocket")) { // case 178
+    if (asks_for_websocket(ex.head)) { // case 178
         Error error = caller_error(426, ErrorType::caller_invalid_request,
                                    "This endpoint does not speak WebSocket; send the request without Upgrade.",
                                    "websocket_not_supported");

@@ -134,6 +134,15 @@ class Endpoints(GatewayTest):
         )
         self.assert_error(self.post("/v1/engines/nothing/completions", {"prompt": "x"}), 404, code="model_not_found")
 
+    def test_engines_that_no_model_is_called_are_judged_as_in_a_body(self):
+        for written, name in (("a+b", "a+b"), ("a%20b", "a b"), ("%C3%A9", "\u00e9")):
+            in_path = self.post(f"/v1/engines/{written}/completions", {"prompt": "x"})
+            in_body = self.post("/v1/completions", {"model": name, "prompt": "x"})
+            told = [{k: v for k, v in r.json()["error"].items() if k != "tollgate"} for r in (in_path, in_body)]
+            self.assertEqual((in_path.status, told[0]), (in_body.status, told[1]))
+            self.assertEqual(told[0]["param"], "model")
+        self.assertEqual(self.mock.stats()["requests"], 0)
+
     def test_engine_urls_that_were_retired(self):
         for name in ("generate", "search"):
             answer = self.post(f"/v1/engines/davinci/{name}", {"context": "x", "query": "x"})
@@ -225,6 +234,10 @@ class Endpoints(GatewayTest):
         for path in ("/v1/responses", "/v1/realtime?model=gpt-4o-mini"):
             response = support.call("GET", self.gateway.url + path, {**bearer(), **upgrade})
             self.assert_error(response, 501, code="websocket_not_supported")
+        plain = self.get("/v1/responses")
+        self.assert_error(plain, 405, code="method_not_supported", text="POST")
+        self.assertEqual(plain.header("allow"), "POST")
+        self.assert_error(self.get("/v1/realtime"), 501, code="websocket_not_supported")
         self.assertEqual(self.mock.stats()["requests"], 0)
 
 

@@ -1,5 +1,7 @@
 #include "gateway/api/route.hpp"
 
+#include "gateway/api/engine_path.hpp"
+
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <iostream>
@@ -214,6 +216,23 @@ TEST(Route, engine_forms_that_were_retired_are_known) {
     }
 }
 
+TEST(Route, the_engine_of_a_path_is_told_whatever_it_looks_like) {
+    const std::map<std::string, std::optional<std::string>> cases{
+        {"/v1/engines/a+b/completions", "a+b"},
+        {"/engines/a%20b/chat/completions", "a b"},
+        {"/v1/engines/%zz/embeddings", "%zz"},
+        {"/v1/engines/%c3%a9/edits", "\u00e9"},
+        {"/v1/engines/a+b", "a+b"},
+        {"/v1/engines/x/y+z/completions", "x/y+z"},
+        {"/v1/engines", std::nullopt},
+        {"/v1/engines//completions", std::nullopt},
+        {"/v1/models/a+b", std::nullopt},
+        {"/v1/elsewhere/a+b/completions", std::nullopt},
+        {"/v1/" + std::string(5000, 'a'), std::nullopt},
+    };
+    for (const auto& [path, engine] : cases) EXPECT_EQ(engine_in(path), engine) << path;
+}
+
 TEST(Route, unclean_paths_do_not_match) {
     for (const std::string path : {"",
                                    "/",
@@ -276,8 +295,10 @@ TEST(Route, wrong_method_lists_the_allowed_ones) {
         {{Method::post, "/v1/models/x"}, "GET, HEAD, DELETE"},
         {{Method::patch, "/files/f"}, "GET, HEAD, DELETE"},
         {{Method::options, "/v1/models"}, "GET, HEAD"},
-        {{Method::other, "/v1/realtime"}, "GET, HEAD"},
+        {{Method::other, "/v1/realtime"}, "GET"},
         {{Method::get, "/v1/responses/compact"}, "POST"},
+        {{Method::put, "/v1/responses"}, "POST"},
+        {{Method::head, "/v1/responses"}, "POST"},
     };
     for (const auto& [request, allow] : cases) {
         const Lookup lookup = find_route(request.first, request.second);
