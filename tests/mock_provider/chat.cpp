@@ -36,7 +36,7 @@ std::string opening(std::string_view id, std::string_view object, std::string_vi
 
 std::string_view finish_reason(const Generation& generation) {
     if (generation.filtered) return "content_filter";
-    if (!generation.tools.empty()) return "tool_calls";
+    if (!generation.tools.empty()) return generation.old_call ? "function_call" : "tool_calls";
     return generation.text.cut ? "length" : "stop";
 }
 
@@ -61,6 +61,12 @@ void append_message(std::string& out, const Generation& generation) {
         out.push_back('"');
         append_words(out, generation.text.seed, 0, generation.text.size);
         out.push_back('"');
+    } else if (generation.old_call) {
+        out.append(R"(null,"function_call":{"name":)");
+        append_json_string(out, generation.tools.front());
+        out.append(R"(,"arguments":)");
+        append_json_string(out, call_arguments(generation, 0));
+        out.push_back('}');
     } else {
         out.append(R"(null,"tool_calls":[)");
         for (std::uint64_t i = 0; i < generation.tools.size(); ++i) {
@@ -160,7 +166,21 @@ class ChunkSource final : public EventSource {
         stage_ = following;
     }
 
+    void plan_old_call() {
+        std::string start = R"({"function_call":{"name":)";
+        append_json_string(start, generation_.tools.front());
+        planned_.push_back({start.append(R"(,"arguments":""}})"), "null"});
+        const auto arguments = call_arguments(generation_, 0);
+        constexpr std::size_t kPiece = 9;
+        for (std::size_t at = 0; at < arguments.size(); at += kPiece) {
+            std::string delta = R"({"function_call":{"arguments":)";
+            append_json_string(delta, std::string_view{arguments}.substr(at, kPiece));
+            planned_.push_back({delta.append("}}"), "null"});
+        }
+    }
+
     void plan_tool_deltas() {
+        if (generation_.old_call) return plan_old_call();
         for (std::uint64_t i = 0; i < generation_.tools.size(); ++i) {
             auto start = R"({"tool_calls":[{"index":)" + std::to_string(i);
             const auto piece_start = start + R"(,"function":{"arguments":)";

@@ -63,9 +63,13 @@ std::optional<std::uint64_t> limit_in(const json::object& body, std::initializer
     return limit;
 }
 
-/// Function names in OpenAI's two spellings of a tool: nested in `function`, or flat.
+/// Function names in OpenAI's spellings: a tool with them nested in `function`, or flat; before tools, `functions`.
 std::vector<std::string> functions_in(const json::object& body) {
     std::vector<std::string> names;
+    if (const auto* old = body.if_contains("functions"); old != nullptr && old->is_array()) {
+        for (const auto& function : old->get_array())
+            if (function.is_object()) names.emplace_back(string_in(function.get_object(), "name"));
+    }
     const auto* tools = body.if_contains("tools");
     if (tools == nullptr || !tools->is_array()) return names;
     for (const auto& tool : tools->get_array()) {
@@ -81,7 +85,8 @@ std::vector<std::string> functions_in(const json::object& body) {
 void choose_tools(Generation& generation, const json::object& body) {
     if (!generation.last_is_user || generation.prompt.find("call tool") == std::string::npos) return;
     generation.tools = functions_in(body);
-    const bool all = generation.prompt.find("call tools") != std::string::npos;
+    generation.old_call = body.contains("functions");
+    const bool all = !generation.old_call && generation.prompt.find("call tools") != std::string::npos;
     if (!all && generation.tools.size() > 1) generation.tools.resize(1);
 }
 

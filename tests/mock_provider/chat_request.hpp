@@ -36,6 +36,7 @@ struct Generation {
     bool rich = false, refuse = false, cut_call = false;
     bool logprobs = false;          // asked for
     std::vector<std::string> tools; // the functions to call; empty: answer with text
+    bool old_call = false;          // asked for with `functions`: one `function_call` instead of `tool_calls`
     Text text;
     Usage usage;
 };

@@ -1,11 +1,18 @@
 """openai-python 0.28.1, the last one before the rewrite."""
 
 import asyncio
+import io
+import json
 
 import openai
 import pytest
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
+CALLING = [{"role": "user", "content": "Please call tool look_up."}]
+FUNCTION = {
+    "name": "look_up",
+    "parameters": {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]},
+}
 STORY = "Write a short story about a cat and a dog."
 
 
@@ -62,6 +69,49 @@ def test_chat_async():
 def test_chat_by_engine():
     answer = openai.ChatCompletion.create(engine="gpt-4o-mini", messages=MESSAGES)
     assert answer.model == "gpt-4o-mini"
+
+
+def test_functions():
+    answer = openai.ChatCompletion.create(model="gpt-4o-mini", messages=CALLING, functions=[FUNCTION])
+    choice = answer.choices[0]
+    assert (choice.finish_reason, choice.message.content) == ("function_call", None)
+    assert choice.message.function_call.name == "look_up"
+    assert json.loads(choice.message.function_call.arguments)["count"] == 1
+
+
+def test_functions_streamed():
+    request = {"model": "gpt-4o-mini", "messages": CALLING, "functions": [FUNCTION]}
+    plain = openai.ChatCompletion.create(**request).choices[0].message.function_call
+    chunks = list(openai.ChatCompletion.create(**request, stream=True))
+    calls = [chunk.choices[0].delta["function_call"] for chunk in chunks if "function_call" in chunk.choices[0].delta]
+    assert [call["name"] for call in calls if "name" in call] == [plain.name]
+    assert "".join(call["arguments"] for call in calls) == plain.arguments
+    assert chunks[-1].choices[0].finish_reason == "function_call"
+
+
+def test_tools():
+    tool = {"type": "function", "function": FUNCTION}
+    answer = openai.ChatCompletion.create(model="gpt-4o-mini", messages=CALLING, tools=[tool])
+    (call,) = answer.choices[0].message.tool_calls
+    assert (answer.choices[0].finish_reason, call.function.name) == ("tool_calls", "look_up")
+    assert json.loads(call.function.arguments)["count"] == 1
+
+
+def test_file(target, monkeypatch):
+    monkeypatch.setattr(openai, "api_key", target.file_key)
+    content = b'{"prompt": "a", "completion": "b"}\n'
+    made = openai.File.create(file=io.BytesIO(content), purpose="fine-tune", user_provided_filename="train.jsonl")
+    assert (made.object, made.bytes, made.filename) == ("file", len(content), "train.jsonl")
+    assert made.id in [file.id for file in openai.File.list().data]
+    assert openai.File.retrieve(made.id).purpose == "fine-tune"
+    assert openai.File.download(made.id) == content
+    assert openai.File.delete(made.id).deleted
+
+
+@pytest.mark.gateway
+def test_file_without_the_grant():
+    with pytest.raises(openai.error.PermissionError):
+        openai.File.create(file=io.BytesIO(b"{}"), purpose="fine-tune")
 
 
 def test_embedding():
