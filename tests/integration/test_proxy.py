@@ -157,6 +157,19 @@ class Endpoints(GatewayTest):
         (recorded,) = self.mock.requests(last=1)
         self.assertEqual((recorded["path"], json.loads(recorded["body"])), ("/v1/decisions", body))
 
+    def test_input_tokens_compaction_and_variations(self):
+        question = {"model": "mock-plain", "input": "Hello"}
+        counted = self.post("/v1/responses/input_tokens", question)
+        self.assertEqual((counted.status, counted.json()["object"]), (200, "response.input_tokens"), counted.body)
+        compacted = self.post("/v1/responses/compact", question).json()
+        self.assertEqual(compacted["object"], "response.compaction")
+        self.assertEqual(compacted["usage"]["input_tokens"], counted.json()["input_tokens"])
+        form = "".join(f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+                       for name, value in (("model", "gpt-image-1"), ("image", "octets"))) + "--b--\r\n"  # fmt: skip
+        headers = {**bearer(), "content-type": "multipart/form-data; boundary=b"}
+        varied = support.call("POST", self.gateway.url + "/v1/images/variations", headers, form.encode())
+        self.assertEqual((varied.status, len(varied.json()["data"])), (200, 1), varied.body)
+
     def test_completions_through_chat(self):
         question = {"model": "text-davinci-003", "prompt": "Hello", "max_tokens": 5, "echo": False}
         response = self.post("/v1/completions", question)

@@ -229,6 +229,15 @@ class OtherObjects(StatefulCase):
         unstored = self.answered(PLAIN, store=False).json()["id"]
         self.assertEqual(self.get(f"{RESPONSES}/{unstored}").status, 404)
 
+    def test_conversation_is_owned(self):
+        mine = self.post({"metadata": {}}, path="/v1/conversations").json()["id"]
+        self.assertEqual(self.get(f"/v1/conversations/{mine}/items", key=RED_TWO).json()["data"], [])
+        self.assertEqual(self.answered(conversation=mine).status, 200)
+        self.assertEqual(self.answered(BLUE, conversation=mine).status, 404)
+        self.assertEqual(self.get(f"/v1/conversations/{mine}", key=BLUE).status, 404)
+        self.assertEqual(self.delete(f"/v1/conversations/{mine}").status, 200)
+        self.assertEqual(self.get(f"/v1/conversations/{mine}").status, 404)
+
     def test_storing_a_completion_needs_the_grant(self):
         calls = self.upstream_calls()
         refused = self.post(chat("hello", store=True), key=PLAIN)

@@ -34,6 +34,7 @@ constexpr std::array kKinds{
     Kind{"/vector_stores", "vector_store", "vs_", true},
     Kind{"/chat/completions", "chat.completion", "chatcmpl-", false},
     Kind{"/responses", "response", "resp_", false},
+    Kind{"/conversations", "conversation", "conv_", true},
 };
 
 const Kind* kind_of(std::string_view path) {
@@ -87,6 +88,7 @@ json::object defaults_of(std::string_view object) {
                 {"file_counts", {{"in_progress", 0}, {"completed", 0}, {"failed", 0}, {"cancelled", 0}, {"total", 0}}},
                 {"metadata", json::object{}}};
     }
+    if (object == "conversation") return {{"created_at", kCreated}, {"metadata", json::object{}}};
     return {{"created_at", kCreated}, {"status", "pending"}, {"expires_at", kCreated + 3600}};
 }
 
@@ -237,7 +239,8 @@ Reply ObjectStore::act(std::string_view name, Stored& stored, std::string_view a
     }
     if (name == "/uploads" && call.method == "POST" && action == "parts") return add_part(stored, call);
     if (name == "/uploads" && call.method == "POST" && action == "complete") return complete_upload(stored);
-    if (name == "/fine_tuning/jobs" && call.method == "GET") {
+    const bool items = name == "/conversations" && action == "items";
+    if (items || (name == "/fine_tuning/jobs" && call.method == "GET")) {
         return json_reply({{"object", "list"}, {"data", json::array{}}, {"has_more", false}});
     }
     return error_reply(404, "Unknown action.", "unknown_url");

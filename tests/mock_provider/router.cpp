@@ -78,7 +78,7 @@ Reply models_reply(std::string_view path) {
     return reply;
 }
 
-Reply grader_reply(const json::object& answer) {
+Reply json_reply(const json::object& answer) {
     Reply reply;
     reply.body = json::serialize(answer) + "\n";
     return reply;
@@ -160,7 +160,8 @@ Answer Router::dispatch(Call& call) {
                             .query = call.request.query,
                             .body = call.is_json ? &call.body : nullptr,
                             .parts = call.is_multipart ? &call.parts : nullptr};
-    const bool inference = call.path == "/chat/completions" || call.path == "/responses";
+    const bool inference = call.path == "/chat/completions" || call.path == "/responses" ||
+                           call.path == "/responses/input_tokens" || call.path == "/responses/compact";
     if (!(inference && call.request.method == "POST")) {
         if (auto reply = objects_.handle(object)) {
             answer.reply = std::move(*reply);
@@ -214,6 +215,18 @@ Reply Router::on_responses(const Call& call, const Behaviour& behaviour) {
     return reply;
 }
 
+Reply Router::on_input(const Call& call, const Behaviour& behaviour) {
+    const auto generation = read_responses(call.body, behaviour);
+    const auto tokens = static_cast<std::int64_t>(generation.usage.prompt);
+    if (call.path == "/responses/input_tokens")
+        return json_reply({{"object", "response.input_tokens"}, {"input_tokens", tokens}});
+    auto object = response_object(generation, behaviour, call.body, identifier("resp_", generation.model, 0, true));
+    object["object"] = "response.compaction";
+    auto reply = json_reply(object);
+    reply.usage = generation.usage;
+    return reply;
+}
+
 Reply Router::on_json(const Call& call, const Behaviour& behaviour) {
     const auto repeatable = [&](Reply reply) {
         reply.repeatable = behaviour.plain;
@@ -221,9 +234,10 @@ Reply Router::on_json(const Call& call, const Behaviour& behaviour) {
     };
     if (call.path == "/chat/completions" || call.path == "/completions") return on_chat(call, behaviour);
     if (call.path == "/responses") return on_responses(call, behaviour);
-    if (call.path == "/fine_tuning/alpha/graders/run") return grader_reply({{"reward", 0.5}, {"sub_rewards", nullptr}});
+    if (call.path == "/responses/input_tokens" || call.path == "/responses/compact") return on_input(call, behaviour);
+    if (call.path == "/fine_tuning/alpha/graders/run") return json_reply({{"reward", 0.5}, {"sub_rewards", nullptr}});
     if (call.path == "/fine_tuning/alpha/graders/validate")
-        return call.body.contains("grader") ? grader_reply({{"grader", call.body.at("grader")}}) : error_reply(400);
+        return call.body.contains("grader") ? json_reply({{"grader", call.body.at("grader")}}) : error_reply(400);
     if (call.path == "/decisions") return decisions_reply(call.body, behaviour);
     if (call.path == "/embeddings") {
         auto body = call.body;
@@ -237,7 +251,8 @@ Reply Router::on_json(const Call& call, const Behaviour& behaviour) {
 }
 
 Reply Router::on_multipart(const Call& call, const Behaviour& behaviour) {
-    if (call.path == "/images/edits") return image_edit_reply(call.parts, behaviour);
+    if (call.path == "/images/edits" || call.path == "/images/variations")
+        return image_edit_reply(call.parts, behaviour);
     if (call.path == "/audio/transcriptions") return transcription_reply(call.parts, behaviour, false);
     if (call.path == "/audio/translations") return transcription_reply(call.parts, behaviour, true);
     return error_reply(404, "Unknown request URL.", "unknown_url");

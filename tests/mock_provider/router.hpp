@@ -34,6 +34,7 @@ class Router {
     Reply on_json(const Call& call, const Behaviour& behaviour);
     Reply on_multipart(const Call& call, const Behaviour& behaviour);
     Reply on_responses(const Call& call, const Behaviour& behaviour);
+    Reply on_input(const Call& call, const Behaviour& behaviour);
     Reply on_chat(const Call& call, const Behaviour& behaviour);
     std::string identifier(std::string_view prefix, std::string_view model, std::uint64_t seed, bool unique);
 
