@@ -13,10 +13,24 @@
 namespace tollgate {
 namespace {
 
+std::vector<metrics::Vocabulary::OperationRow> operations() {
+    std::vector<metrics::Vocabulary::OperationRow> rows(api::kOperationCount);
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].name = api::to_string(static_cast<api::Operation>(i));
+    for (const api::Route& route : api::all_routes()) {
+        auto& row = rows[static_cast<std::size_t>(route.operation)];
+        const api::Charge charge = route.charge;
+        row.streams |= route.may_stream;
+        row.models |= route.method == api::Method::post && route.model != api::ModelIn::nowhere;
+        row.tokens |= row.models && (charge == api::Charge::tokens || charge == api::Charge::input_tokens);
+    }
+    return rows;
+}
+
 std::shared_ptr<const metrics::Vocabulary> vocabulary_of(const upstream::Catalog& catalog,
                                                          const policy::Directory& directory) {
     auto vocabulary = std::make_shared<metrics::Vocabulary>();
     vocabulary->models.emplace_back("other");
+    vocabulary->operations = operations();
     for (const auto& model : catalog.models()) vocabulary->models.push_back(model->name);
     for (const auto& provider : catalog.providers()) vocabulary->upstreams.push_back(provider->name);
     for (const auto& principal : directory.principals()) {

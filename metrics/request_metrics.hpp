@@ -11,9 +11,9 @@
 
 namespace tollgate::metrics {
 
-// Registers, at 0, every series known from the configuration: models × {chat, text_completion, responses, embeddings} ×
-// outcomes and the errors they can end in, routes × statuses, providers, teams, keys (capped at 2,000, then "_other"),
-// and all closed sets. Called at start and reload.
+// Registers, at 0, the series known from the configuration: operations × models × outcomes and the errors they can end
+// in, routes × statuses, providers, teams, keys (capped at 2,000, then "_other"), and all closed sets. Called at start
+// and reload.
 struct Vocabulary {
     std::vector<std::string> models;    // index = RequestRecord::model_index; [0] is "other"
     std::vector<std::string> upstreams; // index = AttemptRecord::upstream_index
@@ -33,6 +33,13 @@ struct Vocabulary {
         std::string_view pattern, method;
     };
     std::vector<RouteRow> routes;
+    struct OperationRow {
+        std::string_view name; // static storage
+        bool streams = false;
+        bool models = false; // some of its requests name a model that works for them
+        bool tokens = false; // and are charged by tokens: what a model is for, so durations of each are registered
+    };
+    std::vector<OperationRow> operations; // all of the route table: refusals are counted under them, too
 };
 // Large configurations register the cross products lazily, so that zeros never fill a family to its cap.
 void register_vocabulary(Registry& registry, const Vocabulary& vocabulary);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,59 +15,73 @@
 namespace tollgate::metrics {
 namespace {
 
-struct EagerOperation {
-    std::string_view name;
-    bool streams;
-};
+using Operation = Vocabulary::OperationRow;
 constexpr std::array<std::string_view, 2> kTokenTypes{"input", "output"};
-constexpr std::array kOperations{EagerOperation{"chat", true}, EagerOperation{"text_completion", true},
-                                 EagerOperation{"responses", true}, EagerOperation{"embeddings", false}};
 
-// Beyond these sizes a cross product is registered on first use. 100 models × 7 × 6 outcomes is 4,200 series.
-constexpr std::size_t kEagerModels = 100;
+// Beyond these sizes a cross product is registered on first use, so that zeros take at most half of a family's cap.
+constexpr std::size_t kEagerModels = 100;     // × 7 × 6 outcomes of operations charged by tokens: 4,200 series
+constexpr std::size_t kEagerModelsOther = 20; // of operations charged otherwise
 constexpr std::size_t kEagerTeamModels = 1'000;
 constexpr std::size_t kEagerPairs = 500;
-constexpr std::size_t kEagerErrors = 5'000; // half of the cap of a family
+constexpr std::size_t kEagerRows = 5'000; // half of the cap of a family
+constexpr std::size_t kEagerFailingPairs = (kEagerRows - 2 * kEagerPairs) / (2 * (kAttemptErrors.size() + 1));
 
-void register_model(Registry& registry, const EagerOperation& operation, std::string_view model) {
+void register_outcomes(Registry& registry, const Operation& operation, std::string_view model) {
     for (const bool stream : {false, true}) {
         if (stream && !operation.streams) continue;
         for (std::size_t i = 0; i < kOutcomeCount; ++i) {
             (void)registry.counter(Family::requests_total,
                                    {operation.name, model, to_label(stream), to_string(static_cast<Outcome>(i))});
         }
-        (void)registry.histogram(Family::request_duration_seconds, {operation.name, model, to_label(stream)});
     }
-    if (operation.streams) (void)registry.histogram(Family::time_to_first_token_seconds, {operation.name, model});
 }
 
-// "other" first: an unknown model is the likeliest refusal of all.
+void register_durations(Registry& registry, const Operation& operation, std::string_view model) {
+    (void)registry.histogram(Family::request_duration_seconds, {operation.name, model, to_label(false)});
+    if (!operation.streams) return;
+    (void)registry.histogram(Family::request_duration_seconds, {operation.name, model, to_label(true)});
+    (void)registry.histogram(Family::time_to_first_token_seconds, {operation.name, model});
+}
+
+void register_failures(Registry& registry, const Operation& operation, std::string_view model) {
+    for (const KnownFailure& failure : kKnownFailures) {
+        (void)registry.counter(Family::errors_total,
+                               {operation.name, model, to_string(failure.type), StatusText(failure.status).view()});
+    }
+}
+
+// The likeliest first: "other", which is every unknown model and every operation without one, then model by model.
 void register_errors(Registry& registry, const Vocabulary& vocabulary) {
-    constexpr std::size_t per_model = kOperations.size() * kKnownFailures.size();
-    const std::size_t models = std::min(vocabulary.models.size(), kEagerErrors / per_model);
-    for (const EagerOperation& operation : kOperations) {
-        for (std::size_t i = 0; i < models; ++i) {
-            for (const KnownFailure& failure : kKnownFailures) {
-                (void)registry.counter(
-                    Family::errors_total,
-                    {operation.name, vocabulary.models[i], to_string(failure.type), StatusText(failure.status).view()});
+    std::size_t left = kEagerRows / kKnownFailures.size();
+    const auto register_if_room = [&](const Operation& operation, std::string_view model) {
+        if (left == 0) return;
+        --left;
+        register_failures(registry, operation, model);
+    };
+    for (const Operation& operation : vocabulary.operations) register_if_room(operation, kOther);
+    for (const bool tokens : {true, false}) {
+        for (std::size_t i = kOtherModel + 1; i < vocabulary.models.size(); ++i) {
+            for (const Operation& operation : vocabulary.operations) {
+                if (operation.models && operation.tokens == tokens) register_if_room(operation, vocabulary.models[i]);
             }
         }
     }
 }
 
+void register_route(Registry& registry, std::string_view pattern, std::string_view method,
+                    std::span<const int> statuses) {
+    for (const int status : statuses)
+        (void)registry.counter(Family::http_requests_total, {"api", pattern, method, StatusText(status).view()});
+}
+
 void register_routes(Registry& registry, const Vocabulary& vocabulary) {
     for (const Vocabulary::RouteRow& row : vocabulary.routes) {
-        for (const int status : kRouteStatuses) {
-            (void)registry.counter(Family::http_requests_total,
-                                   {"api", row.pattern, row.method, StatusText(status).view()});
-        }
+        register_route(registry, row.pattern, row.method, kRouteStatuses);
+        if (row.method == "GET") register_route(registry, row.pattern, "HEAD", kRouteStatuses);
     }
-    for (const auto method : {"GET", "POST", "other"}) {
-        for (const auto status : {"400", "404", "408", "431"}) {
-            (void)registry.counter(Family::http_requests_total, {"api", "unmatched", method, status});
-        }
-    }
+    for (const std::string_view method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"})
+        register_route(registry, "unmatched", method, kUnmatchedStatuses);
+    (void)registry.counter(Family::http_requests_total, {"api", "unmatched", "OPTIONS", "204"});
     for (const auto route : {"/metrics", "/livez", "/readyz"}) {
         (void)registry.counter(Family::http_requests_total, {"metrics", route, "GET", "200"});
     }
@@ -74,23 +89,30 @@ void register_routes(Registry& registry, const Vocabulary& vocabulary) {
         (void)registry.counter(Family::http_requests_total, {"metrics", route, "GET", "503"});
 }
 
+void register_models(Registry& registry, const Vocabulary& vocabulary, const Operation& operation) {
+    const std::size_t eager = operation.tokens ? kEagerModels : kEagerModelsOther;
+    const std::size_t models = operation.models ? std::min(vocabulary.models.size(), eager) : 0;
+    register_outcomes(registry, operation, kOther);
+    register_durations(registry, operation, kOther);
+    for (std::size_t i = kOtherModel + 1; i < models; ++i) {
+        register_outcomes(registry, operation, vocabulary.models[i]);
+        if (operation.tokens) register_durations(registry, operation, vocabulary.models[i]);
+    }
+}
+
 void register_operations(Registry& registry, const Vocabulary& vocabulary) {
-    for (const EagerOperation& operation : kOperations) {
+    for (const Operation& operation : vocabulary.operations) {
         (void)registry.gauge(Family::requests_in_flight, {operation.name});
         (void)registry.histogram(Family::request_body_bytes, {operation.name});
         (void)registry.histogram(Family::response_body_bytes, {operation.name});
-        (void)registry.histogram(Family::gateway_overhead_seconds, {operation.name, to_label(false)});
-        if (operation.streams) {
-            (void)registry.histogram(Family::gateway_overhead_seconds, {operation.name, to_label(true)});
-            (void)registry.histogram(Family::stream_max_gap_seconds, {operation.name});
-        }
+        (void)registry.histogram(Family::stream_max_gap_seconds, {operation.name});
+        for (const bool stream : {false, true})
+            (void)registry.histogram(Family::gateway_overhead_seconds, {operation.name, to_label(stream)});
         for (std::size_t i = 0; i < kClientFamilyCount; ++i) {
             (void)registry.counter(Family::client_requests_total,
                                    {to_string(static_cast<ClientFamily>(i)), operation.name});
         }
-        for (std::size_t i = 0; i < std::min(vocabulary.models.size(), kEagerModels); ++i) {
-            register_model(registry, operation, vocabulary.models[i]);
-        }
+        register_models(registry, vocabulary, operation);
     }
     (void)registry.gauge(Family::streams_open, {});
     for (std::size_t i = 0; i < std::min(vocabulary.models.size(), kEagerModels); ++i)
@@ -116,6 +138,17 @@ void register_upstream(Registry& registry, std::string_view upstream) {
     }
 }
 
+void register_failed_attempts(Registry& registry, std::string_view model, std::string_view upstream) {
+    for (const bool stream : {false, true}) {
+        for (const ErrorType type : kAttemptErrors) {
+            (void)registry.counter(Family::upstream_attempts_total,
+                                   {upstream, model, to_label(stream), "error", to_string(type)});
+        }
+        (void)registry.counter(Family::upstream_attempts_total, {upstream, model, to_label(stream), "cancelled",
+                                                                 to_string(ErrorType::caller_cancelled)});
+    }
+}
+
 void register_pair(Registry& registry, std::string_view model, std::string_view upstream) {
     for (const bool stream : {false, true}) {
         (void)registry.counter(Family::upstream_attempts_total, {upstream, model, to_label(stream), "success", ""});
@@ -130,11 +163,21 @@ void register_pair(Registry& registry, std::string_view model, std::string_view 
 }
 
 void register_upstreams(Registry& registry, const Vocabulary& vocabulary) {
-    for (const std::string& upstream : vocabulary.upstreams) register_upstream(registry, upstream);
+    std::size_t failing = kEagerFailingPairs;
+    const auto register_calls = [&](std::string_view model, std::string_view upstream) {
+        register_pair(registry, model, upstream);
+        if (failing == 0) return;
+        --failing;
+        register_failed_attempts(registry, model, upstream);
+    };
+    for (const std::string& upstream : vocabulary.upstreams) {
+        register_upstream(registry, upstream);
+        register_calls(kOther, upstream); // files, batches, …
+    }
     for (std::size_t i = 0; i < std::min(vocabulary.pairs.size(), kEagerPairs); ++i) {
         const auto [model, upstream] = vocabulary.pairs[i];
         if (model >= vocabulary.models.size() || upstream >= vocabulary.upstreams.size()) continue;
-        register_pair(registry, vocabulary.models[model], vocabulary.upstreams[upstream]);
+        register_calls(vocabulary.models[model], vocabulary.upstreams[upstream]);
     }
 }
 

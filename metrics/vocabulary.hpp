@@ -67,6 +67,15 @@ inline constexpr std::array kKnownFailures{
 inline constexpr std::array<int, 19> kRouteStatuses{0,   200, 400, 401, 403, 404, 408, 411, 413, 415,
                                                     422, 426, 429, 431, 500, 501, 502, 503, 504};
 
+// What is answered before a route is known.
+inline constexpr std::array<int, 11> kUnmatchedStatuses{0, 400, 401, 404, 405, 408, 413, 417, 431, 501, 503};
+// What one call of a provider can end in, but for the client's leaving.
+inline constexpr std::array kAttemptErrors{
+    ErrorType::caller_invalid_request, ErrorType::provider_auth_failed,       ErrorType::provider_billing,
+    ErrorType::provider_rate_limited,  ErrorType::provider_overloaded,        ErrorType::provider_server_error,
+    ErrorType::provider_timeout,       ErrorType::provider_connection_failed, ErrorType::provider_bad_response,
+    ErrorType::provider_stream_broken, ErrorType::gateway_internal,           ErrorType::gateway_shutdown};
+
 // An HTTP status as a label value.
 class StatusText {
   public:

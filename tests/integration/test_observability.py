@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import socket
 import string
 import subprocess
@@ -149,6 +150,40 @@ class Metrics(ObservedCase):
         ):
             self.assertEqual(scrape.value(name, **labels), 0, (name, labels))
         self.assertEqual(scrape.value("tollgate_config_last_reload_success"), 1)
+
+    def test_traffic_on_every_route_adds_no_series(self):
+        config = self.config()
+        config["keys"][0]["routes"] = ["files", "uploads", "batches", "fine_tuning", "vector_stores", "stored"]
+        with self.started(config) as gateway:
+            before = {(name, *sorted(labels.items())) for name, labels, _ in gateway.metrics().samples}
+            routes = {(dict(key[1:])["route"], dict(key[1:])["method"]) for key in before
+                      if key[0] == "tollgate_http_requests_total" and ("listener", "api") in key}  # fmt: skip
+            routes = sorted(route for route in routes if route[0] != "unmatched")
+            self.assertGreater(len(routes), 80)
+            names = {"{model}": "mock-plain", "{engine}": "mock-plain"}
+            fates = ("mock-plain", "mock-status-400", "mock-status-500", "mock-close", "unknown")
+            for pattern, method in routes:
+                path = re.sub(r"\{\w+\}", lambda found: names.get(found[0], "none_1"), pattern)
+                bodies = [None] if method != "POST" else [
+                    json.dumps({"model": model, "input": "x", "prompt": "x", **chat("x", model)}).encode()
+                    for model in fates
+                ]  # fmt: skip
+                for body in bodies:
+                    for key in (RED, "sk-unknown"):
+                        headers = bearer(key) if body is None else {**bearer(key), "content-type": "application/json"}
+                        call(method, gateway.url + path, headers, body)
+            for method in ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "BREW"):
+                for path in ("/nowhere", CHAT):
+                    call(method, gateway.url + path, bearer(RED))
+            after = eventually(lambda: self.at_rest(gateway), "the last request to be counted")
+            added = {(name, *sorted(labels.items())) for name, labels, _ in after.samples} - before
+            histograms = ("_duration_seconds", "_first_token_seconds")  # of a model and an operation
+            added = {key for key in added if not key[0].rsplit("_", 1)[0].endswith(histograms)}
+            self.assertEqual(added, set())
+
+    def at_rest(self, gateway):
+        scrape = gateway.metrics()
+        return scrape if scrape.sum("tollgate_requests_in_flight") == 0 else None
 
     def test_counters_move_once_per_request(self):
         cases = [

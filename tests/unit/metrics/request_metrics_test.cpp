@@ -332,27 +332,42 @@ TEST(RegisterVocabulary, known_series_are_exposed_at_zero) {
     Registry registry;
     register_vocabulary(registry, *small_vocabulary());
     const std::string text = registry.expose();
-    for (const char* series :
-         {R"(tollgate_requests_total{operation="responses",model="gpt-slow",stream="true",outcome="gateway_error"})",
-          R"(tollgate_requests_total{operation="embeddings",model="other",stream="false",outcome="success"})",
-          R"(tollgate_team_requests_total{team="ads",model="gpt-fast",outcome="error"})",
-          R"(tollgate_key_requests_total{key="k_three",team="ads",outcome="success"})",
-          R"(tollgate_tokens_total{model="gpt-fast",provider="azure-eu",type="output"})",
-          R"(tollgate_cache_lookups_total{tier="redis",result="hit"})",
-          R"(tollgate_errors_total{operation="chat",model="gpt-slow",error_type="provider_stream_broken",code="200"})",
-          R"(tollgate_errors_total{operation="embeddings",model="other",error_type="caller_model_unknown",code="404"})",
-          R"(tollgate_errors_total{operation="responses",model="gpt-fast",error_type="caller_cancelled",code="none"})",
-          R"(tollgate_http_requests_total{listener="api",route="/v1/files/{id}",method="DELETE",code="404"})",
-          R"(tollgate_http_requests_total{listener="api",route="/v1/files/{id}",method="DELETE",code="none"})",
-          R"(tollgate_http_requests_total{listener="api",route="unmatched",method="GET",code="404"})",
-          R"(tollgate_http_requests_total{listener="metrics",route="/readyz",method="GET",code="503"})",
-          R"(tollgate_cache_bypass_total{reason="remote_content"})",
-          R"(tollgate_limit_rejections_total{scope="org",limit="rpm",mode="enforced"})",
-          R"(tollgate_upstream_connections{upstream="openai-eu",state="idle"})", "tollgate_streams_open"}) {
+    for (
+        const char* series :
+        {R"(tollgate_requests_total{operation="responses",model="gpt-slow",stream="true",outcome="gateway_error"})",
+         R"(tollgate_requests_total{operation="embeddings",model="other",stream="false",outcome="success"})",
+         R"(tollgate_team_requests_total{team="ads",model="gpt-fast",outcome="error"})",
+         R"(tollgate_key_requests_total{key="k_three",team="ads",outcome="success"})",
+         R"(tollgate_tokens_total{model="gpt-fast",provider="azure-eu",type="output"})",
+         R"(tollgate_cache_lookups_total{tier="redis",result="hit"})",
+         R"(tollgate_errors_total{operation="chat",model="gpt-slow",error_type="provider_stream_broken",code="200"})",
+         R"(tollgate_errors_total{operation="embeddings",model="other",error_type="caller_model_unknown",code="404"})",
+         R"(tollgate_errors_total{operation="responses",model="gpt-fast",error_type="caller_cancelled",code="none"})",
+         R"(tollgate_http_requests_total{listener="api",route="/v1/files/{id}",method="DELETE",code="404"})",
+         R"(tollgate_http_requests_total{listener="api",route="/v1/files/{id}",method="DELETE",code="none"})",
+         R"(tollgate_http_requests_total{listener="api",route="/v1/files/{id}",method="HEAD",code="404"})",
+         R"(tollgate_http_requests_total{listener="api",route="unmatched",method="GET",code="404"})",
+         R"(tollgate_http_requests_total{listener="api",route="unmatched",method="PUT",code="405"})",
+         R"(tollgate_requests_total{operation="image",model="gpt-fast",stream="true",outcome="rejected"})",
+         R"(tollgate_requests_total{operation="files",model="other",stream="false",outcome="success"})",
+         R"(tollgate_requests_in_flight{operation="files"})",
+         R"(tollgate_client_requests_total{client="curl",operation="files"})",
+         R"(tollgate_errors_total{operation="files",model="other",error_type="provider_timeout",code="504"})",
+         R"(tollgate_errors_total{operation="image",model="gpt-slow",error_type="provider_timeout",code="504"})",
+         R"(tollgate_request_body_bytes_count{operation="files"})",
+         R"(tollgate_request_duration_seconds_count{operation="files",model="other",stream="false"})",
+         R"(tollgate_upstream_attempts_total{upstream="azure-eu",model="gpt-fast",stream="true",result="error",error_type="provider_timeout"})",
+         R"(tollgate_upstream_attempts_total{upstream="azure-eu",model="gpt-fast",stream="false",result="cancelled",error_type="caller_cancelled"})",
+         R"(tollgate_http_requests_total{listener="metrics",route="/readyz",method="GET",code="503"})",
+         R"(tollgate_cache_bypass_total{reason="remote_content"})",
+         R"(tollgate_limit_rejections_total{scope="org",limit="rpm",mode="enforced"})",
+         R"(tollgate_upstream_connections{upstream="openai-eu",state="idle"})",
+         "tollgate_streams_open"}) {
         EXPECT_EQ(value_of(text, series), "0") << series;
     }
     EXPECT_EQ(value_of(text, R"(tollgate_key_info{key="k_two",team="search",alias="two"})"), "1");
     EXPECT_EQ(value_of(text, R"(tollgate_tokens_total{model="gpt-slow",provider="azure-eu",type="output"})"), "absent");
+    EXPECT_EQ(value_of(text, R"(tollgate_tokens_total{model="other",provider="azure-eu",type="output"})"), "0");
 }
 
 TEST(RegisterVocabulary, levels_are_the_words_of_the_log) {
@@ -390,18 +405,26 @@ TEST(RegisterVocabulary, keys_past_two_thousand_fold_into_other_with_their_team)
 
 TEST(RegisterVocabulary, large_configuration_leaves_room_under_the_cap) {
     auto vocabulary = std::make_shared<Vocabulary>();
-    for (int i = 0; i < 500; ++i) vocabulary->models.push_back("m" + std::to_string(i));
+    vocabulary->operations = test::some_operations();
+    vocabulary->models = {"other"};
+    vocabulary->upstreams = {"u"};
+    for (std::uint32_t i = 1; i < 500; ++i) {
+        vocabulary->models.push_back("m" + std::to_string(i));
+        vocabulary->pairs.push_back({i, 0});
+    }
     for (int i = 0; i < 500; ++i) vocabulary->teams.push_back("t" + std::to_string(i));
     Registry registry;
     register_vocabulary(registry, *vocabulary);
     const std::string text = registry.expose();
-    EXPECT_EQ(value_of(text, R"(tollgate_metrics_series{family="tollgate_requests_total"})"), "4200");
+    EXPECT_EQ(value_of(text, R"(tollgate_metrics_series{family="tollgate_requests_total"})"),
+              "4446"); // 7 × 100 + 2 × 20 + 1, × 6
     EXPECT_EQ(value_of(text, R"(tollgate_metrics_series{family="tollgate_team_requests_total"})"), "1500");
     // As many models as fit into half of the family's cap, each with every failure of every operation.
     const int errors = std::stoi(value_of(text, R"(tollgate_metrics_series{family="tollgate_errors_total"})"));
     EXPECT_EQ(errors % static_cast<int>(kKnownFailures.size()), 0);
     EXPECT_GT(errors, 4000);
     EXPECT_LE(errors, 5000);
+    EXPECT_LE(std::stoi(value_of(text, R"(tollgate_metrics_series{family="tollgate_upstream_attempts_total"})")), 5000);
     EXPECT_EQ(lines_of(text, {"tollgate_metrics_overflow_total{"}).find("} 1"), std::string::npos);
 }
 

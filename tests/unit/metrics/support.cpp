@@ -68,6 +68,18 @@ std::string value_of(const std::string& exposition, std::string_view series) {
     return text.substr(from, text.find('\n', from) - from);
 }
 
+std::vector<Vocabulary::OperationRow> some_operations() {
+    const auto tokens = [](std::string_view name, bool streams) {
+        return Vocabulary::OperationRow{.name = name, .streams = streams, .models = true, .tokens = true};
+    };
+    return {tokens("chat", true),
+            tokens("text_completion", true),
+            tokens("responses", true),
+            tokens("embeddings", false),
+            {.name = "image", .streams = true, .models = true},
+            {.name = "files"}};
+}
+
 std::shared_ptr<Vocabulary> small_vocabulary() {
     auto vocabulary = std::make_shared<Vocabulary>();
     vocabulary->models = {"other", "gpt-fast", "gpt-slow"};
@@ -75,7 +87,8 @@ std::shared_ptr<Vocabulary> small_vocabulary() {
     vocabulary->keys = {{"k_one", "search", "one"}, {"k_two", "search", "two"}, {"k_three", "ads", "three"}};
     vocabulary->teams = {"search", "ads"};
     vocabulary->pairs = {{1, 0}, {1, 1}, {2, 1}};
-    vocabulary->routes = {{"/v1/chat/completions", "POST"}, {"/v1/files/{id}", "DELETE"}};
+    vocabulary->routes = {{"/v1/chat/completions", "POST"}, {"/v1/files/{id}", "DELETE"}, {"/v1/files/{id}", "GET"}};
+    vocabulary->operations = some_operations();
     return vocabulary;
 }
 

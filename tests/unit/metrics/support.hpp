@@ -18,6 +18,7 @@ namespace tollgate::metrics::test {
 [[nodiscard]] std::string value_of(const std::string& exposition, std::string_view series);
 
 // Three models, two upstreams, three keys of two teams.
+[[nodiscard]] std::vector<Vocabulary::OperationRow> some_operations(); // one of each kind at least
 [[nodiscard]] std::shared_ptr<Vocabulary> small_vocabulary();
 
 // A registry in which every family of the table has at least one series.
