@@ -288,7 +288,7 @@ bool check_characters(std::string_view text, Sink& sink) {
     return true;
 }
 
-Advice tab_hint(const Lines& lines, int upto) {
+Advice syntax_hint(const Lines& lines, int upto, std::string_view said) {
     for (int number = upto; number >= 1; --number) {
         const std::string_view line = lines[number];
         const std::string_view indent = line.substr(0, line.find_first_not_of(" \t"));
@@ -296,7 +296,9 @@ Advice tab_hint(const Lines& lines, int upto) {
         return {"YAML is indented with spaces",
                 fmt::format("line {} is indented with a tab; replace it by spaces", number)};
     }
-    return {};
+    if (said.starts_with("end of sequence flow")) return {{}, "a `[` before this place is not closed by `]`"};
+    if (said.starts_with("end of map flow")) return {{}, "a `{` before this place is not closed by `}`"};
+    return {{}, "look at this line and the one above it for a missing quote, colon, bracket or space"};
 }
 
 void parse(std::string_view text, Builder& builder, const Document& document) {
@@ -345,7 +347,8 @@ std::optional<Document> read(std::string_view text, Sink& sink) {
         return std::nullopt;
     } catch (const YAML::Exception& error) {
         const Place place = place_of(error.mark);
-        sink.add(Code::syntax, place, "not YAML: " + quotable(error.msg), tab_hint(lines, place.mark.line));
+        sink.add(Code::syntax, place, "not YAML: " + quotable(error.msg),
+                 syntax_hint(lines, place.mark.line, error.msg));
         return std::nullopt;
     }
     return document;

@@ -58,6 +58,13 @@ class Validator {
     Sink& sink_;
 };
 
+// "kind: What protocol it speaks.", the help of a missing or a bad value.
+std::string described(const Row& row) {
+    const std::size_t dot = row.path.rfind('.');
+    const std::string_view name = dot == std::string_view::npos ? row.path : row.path.substr(dot + 1);
+    return fmt::format("{}: {}", name, row.description);
+}
+
 void Validator::refuse(Code code, const Value& value, const std::string& shown, Advice advice) {
     sink_.add(code, value.place, fmt::format("`{}` is `{}`, want {}", value.path, shown, wanted(*value.row)),
               std::move(advice));
@@ -281,7 +288,7 @@ void Validator::number(const std::string& text, Parsed<T> (*parse)(std::string_v
     const Parsed<T> parsed = parse(text);
     if (!parsed) return refuse(code, value, shown, {parsed.error(), {}});
     if (*parsed < parse(range.low).value_or(T(0)) || *parsed > parse(range.high).value_or(*parsed)) {
-        return refuse(Code::out_of_range, value, shown);
+        return refuse(Code::out_of_range, value, shown, {{}, described(*value.row)});
     }
     value.data = *parsed;
     value.valid = true;
@@ -303,7 +310,7 @@ void Validator::choice(const std::string& text, Value& value, const std::string&
                   {"want " + wanted(*value.row), "remove it: a setting that does nothing would be worse"});
         return;
     }
-    refuse(Code::bad_choice, value, shown, {std::move(label), {}});
+    refuse(Code::bad_choice, value, shown, {std::move(label), described(*value.row)});
 }
 
 void Validator::money(const std::string& text, Value& value, const std::string& shown) {

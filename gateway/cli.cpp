@@ -43,8 +43,10 @@ int check(const std::string& file) {
         std::fprintf(stderr, "error: %s\n", problem.c_str());
         return 1;
     }
-    std::printf("%s is valid: %zu providers, %zu models, %zu keys\n", file.c_str(), config->providers.size(),
-                config->models.size(), config->keys.size());
+    const auto plural = [](std::size_t count) { return count == 1 ? "" : "s"; };
+    const std::size_t providers = config->providers.size(), models = config->models.size(), keys = config->keys.size();
+    std::printf("%s is valid: %zu provider%s, %zu model%s, %zu key%s\n", file.c_str(), providers, plural(providers),
+                models, plural(models), keys, plural(keys));
     return 0;
 }
 

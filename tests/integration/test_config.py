@@ -65,7 +65,7 @@ class Check(unittest.TestCase):
     def test_good_file_is_0_and_silent_on_stderr(self):
         done = self.check(GOOD)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertEqual(done.stdout, "file.yaml is valid: 1 providers, 1 models, 1 keys\n")
+        self.assertEqual(done.stdout, "file.yaml is valid: 1 provider, 1 model, 1 key\n")
 
     def test_every_kind_of_problem_is_1_with_its_place(self):
         for name, (old, new, place, word) in BAD.items():
@@ -103,7 +103,7 @@ class Check(unittest.TestCase):
         (self.folder / "limits.yaml").write_text(example)
         done = self.run_with("config", "check", "limits.yaml")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("is valid: 1 providers, 2 models, 1 keys", done.stdout)
+        self.assertIn("is valid: 1 provider, 2 models, 1 key", done.stdout)
 
     def test_a_time_zone_nobody_has_and_a_file_without_prices_are_1(self):
         (self.folder / "zone.yaml").write_text(
