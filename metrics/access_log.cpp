@@ -152,7 +152,7 @@ void append_human_duration(std::string& out, Duration duration) {
     }
 }
 
-// POST /v1/chat/completions 200 1.84s gpt-fast
+// POST /v1/chat/completions 200 1.84s gpt-fast $0.00231
 void append_message(std::string& out, const RequestRecord& record) {
     out += '"';
     append_json_escaped(out, record.method);
@@ -169,6 +169,10 @@ void append_message(std::string& out, const RequestRecord& record) {
     if (!record.model.empty()) {
         out += ' ';
         append_json_escaped(out, record.model);
+    }
+    if (record.cost) {
+        out += " $";
+        append_decimal(out, *record.cost, 9);
     }
     out += '"';
 }
@@ -220,6 +224,9 @@ void append_operation(Members& line, const RequestRecord& record) {
     if (record.output_tokens) line.integer("gen_ai.usage.output_tokens", *record.output_tokens);
     if (record.cached_tokens) line.integer("gen_ai.usage.cache_read.input_tokens", *record.cached_tokens);
     if (!record.usage_source.empty()) line.word("tollgate.usage_source", record.usage_source);
+    if (record.cost) line.integer("tollgate.cost_nano_usd", *record.cost);
+    if (record.saved_nano != 0) line.integer("tollgate.saved_nano_usd", record.saved_nano);
+    line.text("tollgate.price_version", record.price_version);
     if (record.cache != CacheResult::none) line.word("tollgate.cache", to_string(record.cache));
     line.text("tollgate.cache_reason", record.cache_reason);
     line.word("tollgate.outcome", to_string(record.outcome));
@@ -264,6 +271,7 @@ void append_error(Members& line, const RequestRecord& record) {
     Members limit(line.name("tollgate.limit"));
     limit.text("scope", record.limit_scope);
     limit.text("name", record.limit_name);
+    if (record.limit_value) limit.integer("value", *record.limit_value);
 }
 
 } // namespace

@@ -83,6 +83,7 @@ struct RequestRecord {
     std::optional<ErrorType> error;
     std::string_view error_message;           // ≤ 512 octets reach the log
     std::string_view limit_scope, limit_name; // of a refusal by a limit
+    std::optional<std::int64_t> limit_value;  // what that limit allows; budgets in nano-USD
     CacheResult cache = CacheResult::none;
     std::string_view cache_reason; // of a bypass or a stale answer: closed set
     std::uint64_t saved_nano = 0;  // USD / 10^9 that a call would have cost
@@ -93,6 +94,7 @@ struct RequestRecord {
     std::string_view usage_source; // where the tokens come from: upstream, estimated, none; empty: nothing was used
     bool usage_refused = false;    // the provider told figures that cannot be
     TokenDetails token_details{};
+    std::string_view price_version;    // of the list that the cost is from
     std::optional<std::uint64_t> cost; // nano-USD charged; absent: nothing was, or it has no price
     CostComponents cost_components{};
     bool unpriced = false; // work that a provider bills, of a model that no price list has

@@ -250,6 +250,7 @@ void describe_cost(Exchange& ex) {
     record.unpriced = is_billed(ex) && ex.account.price == nullptr;
     if (!ex.account.cost) return;
     record.cost = static_cast<std::uint64_t>(*ex.account.cost);
+    if (ex.account.price != nullptr) record.price_version = ex.account.price->version;
     const bool parts_known = std::ranges::any_of(record.cost_components, [](std::uint64_t part) { return part != 0; });
     if (!parts_known) record.cost_components[metrics::CostComponent::other] = *record.cost;
 }
@@ -290,6 +291,7 @@ void close_in_ledger(Exchange& ex, WallTime wall) {
 void name_limit(Exchange& ex, const quota::CounterState& state) {
     ex.record.limit_scope = kind_word(state.names->kind);
     ex.record.limit_name = quota::to_string(state.dimension);
+    ex.record.limit_value = state.limit;
 }
 
 quota::Estimate priced(const Exchange& ex, const api::Usage& usage) {

@@ -376,6 +376,30 @@ class AccessLog(ObservedCase):
         self.assertEqual((line["tollgate.outcome"], line["error.type"]), ("client_cancelled", "caller_cancelled"), line)
         self.assertTrue(line["tollgate.attempts"][0]["cancelled"])
 
+    def test_limit_that_refused_is_named_with_its_value(self):
+        def asked():
+            return self.post(chat("x"), key=RED_TWO)
+
+        refused = eventually(lambda: (found := asked()).status == 429 and found, "the second of a minute")
+        line = access_line(self.gateway, refused.header("x-request-id"))
+        self.assertEqual(line["tollgate.limit"], {"scope": "key", "name": "rpm", "value": 1})
+        self.assertNotIn("$", line["message"])
+
+    def test_money_is_that_of_the_answer(self):
+        config = self.config()
+        config["models"]["mock-*"]["price"] = {"input": 1, "output": 2}
+        with self.started(config) as gateway:
+            self.gateway = gateway
+            first, second = self.ask(), self.ask()
+            line = access_line(gateway, first.header("x-request-id"))
+            told = first.header("x-tollgate-cost-usd")
+            self.assertEqual(line["tollgate.cost_nano_usd"], round(float(told) * 1e9))
+            self.assertGreater(line["tollgate.cost_nano_usd"], 0)
+            self.assertTrue(line["message"].endswith(" $" + told), line["message"])
+            self.assertTrue(line["tollgate.price_version"])
+            hit = access_line(gateway, second.header("x-request-id"))
+            self.assertEqual(hit["tollgate.saved_nano_usd"], line["tollgate.cost_nano_usd"])
+
     def test_hostile_user_agent_stays_inside_its_line(self):
         for agent in ('"}{"a":"', "\\u0000\\", "\xff\xfe\x80 latin", "A" * 6000, "%s%n${jndi:ldap://x}", "<script>"):
             with self.subTest(agent[:20]):

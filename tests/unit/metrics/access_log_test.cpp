@@ -110,7 +110,8 @@ TEST(AccessLine, refusal_by_a_limit_and_nothing_known) {
     record.error = ErrorType::policy_rate_limited;
     record.error_message = "Team search: 600 requests/min used. \"Wait\" 4 s.";
     record.limit_scope = "team";
-    record.limit_name = "search";
+    record.limit_name = "rpm";
+    record.limit_value = 600;
     EXPECT_EQ(
         line_of(record, "gw"),
         R"({"@timestamp":"2026-10-05T09:14:07.312Z","log.level":"info","message":"other unmatched 429 0.1ms",)"
@@ -120,8 +121,28 @@ TEST(AccessLine, refusal_by_a_limit_and_nothing_known) {
         R"("gen_ai.request.stream":false,"tollgate.outcome":"rejected","tollgate.ms":{"total":0.084,"overhead":0.084},)"
         R"("tollgate.bytes":{"in":0,"out":0},"error.type":"policy_rate_limited",)"
         R"("error.message":"Team search: 600 requests/min used. \"Wait\" 4 s.",)"
-        R"("tollgate.limit":{"scope":"team","name":"search"}})"
+        R"("tollgate.limit":{"scope":"team","name":"rpm","value":600}})"
         "\n");
+}
+
+TEST(AccessLine, money_is_told_exactly) {
+    RequestRecord record = base_record();
+    record.cost = 2'310'000;
+    record.price_version = "2026-10-01";
+    std::string line = line_of(record);
+    EXPECT_NE(line.find(R"(200 1.84s gpt-fast $0.00231",)"), std::string::npos) << line;
+    EXPECT_NE(line.find(R"("tollgate.cost_nano_usd":2310000,"tollgate.price_version":"2026-10-01",)"),
+              std::string::npos)
+        << line;
+    EXPECT_EQ(line.find("saved"), std::string::npos) << line;
+    record.cost = 12'000'000'001;
+    EXPECT_NE(line_of(record).find("gpt-fast $12.000000001\""), std::string::npos);
+    record.cost.reset();
+    record.saved_nano = 7;
+    line = line_of(record);
+    EXPECT_EQ(line.find('$'), std::string::npos) << line;
+    EXPECT_EQ(line.find("cost_nano"), std::string::npos) << line;
+    EXPECT_NE(line.find(R"("tollgate.saved_nano_usd":7,)"), std::string::npos) << line;
 }
 
 TEST(AccessLine, cache_hit_has_no_upstream) {
