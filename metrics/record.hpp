@@ -64,6 +64,8 @@ struct RequestRecord {
     std::optional<Duration> first_token; // streams: request → first content event written
     std::optional<Duration> max_gap;     // streams: longest silence between events
     Duration upstream{};                 // time spent waiting for providers
+    std::optional<Duration> policy;      // of it all: deciding the limits
+    std::optional<Duration> lookup;      // and asking the cache
     std::string_view listener = "api";
     std::string_view method = "other";    // closed set
     std::string_view route = "unmatched"; // pattern, never the raw path

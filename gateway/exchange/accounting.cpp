@@ -330,7 +330,9 @@ Result<void> admit(Exchange& ex, bool hit) {
     }
     if (ex.background || ex.account.request_counted) command.ask.requests = 0;
     auto admission = quota::Engine::admit(command);
-    ex.worker.metrics.shard().observe(ex.worker.limit_check, Clock::now() - moment.steady);
+    const Duration took = Clock::now() - moment.steady;
+    ex.record.policy = ex.record.policy.value_or(Duration::zero()) + took;
+    ex.worker.metrics.shard().observe(ex.worker.limit_check, took);
     if (auto ok = judge(ex, admission.reply, moment.wall); !ok) return ok;
     ex.account.reservation = std::move(admission.reservation);
     ex.account.request_counted = true;

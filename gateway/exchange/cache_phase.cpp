@@ -84,8 +84,10 @@ Task<cache::EntryPtr> ask_redis(Exchange& ex, WallTime now) {
     const TimePoint asked = Clock::now();
     auto found = co_await ex.worker.responses.get(ex.cache.key, now);
     if (ex.worker.redis) {
-        ex.worker.metrics.shard().observe(ex.worker.redis_lookup, Clock::now() - asked);
-        ex.worker.metrics.shard().observe(ex.worker.redis_latency, Clock::now() - asked);
+        const Duration took = Clock::now() - asked;
+        ex.record.lookup = ex.record.lookup.value_or(Duration::zero()) + took;
+        ex.worker.metrics.shard().observe(ex.worker.redis_lookup, took);
+        ex.worker.metrics.shard().observe(ex.worker.redis_latency, took);
     }
     co_return std::move(found.entry);
 }
@@ -147,7 +149,8 @@ Task<cache::EntryPtr> find(Exchange& ex, CacheControl control) {
     const WallTime now = WallClock::now();
     const TimePoint asked = Clock::now();
     cache::EntryPtr entry = ex.worker.responses.get_memory(ex.cache.key, now);
-    ex.worker.metrics.shard().observe(ex.worker.memory_lookup, Clock::now() - asked);
+    ex.record.lookup = Clock::now() - asked;
+    ex.worker.metrics.shard().observe(ex.worker.memory_lookup, *ex.record.lookup);
     if (entry && is_purged(ex, ex.cache.key, *entry)) {
         ex.worker.responses.drop_memory(ex.cache.key);
         entry.reset();

@@ -28,12 +28,28 @@ void append_ms(std::string& out, Duration duration) {
     out += static_cast<char>('0' + hundredths % 10);
 }
 
+// Only what was done is named.
 void append_timing(std::string& out, const Exchange& ex) {
     const Duration total = Clock::now() - ex.started;
-    out += "server-timing: upstream;dur=";
-    append_ms(out, ex.record.upstream);
-    out += ", gateway;dur=";
-    append_ms(out, total - ex.record.upstream);
+    out += "server-timing: ";
+    const auto part = [&](std::string_view name, Duration duration) {
+        out += name;
+        out += ";dur=";
+        append_ms(out, duration);
+    };
+    if (ex.record.policy) {
+        part("policy", *ex.record.policy);
+        out += ", ";
+    }
+    if (ex.record.lookup) {
+        part("cache", *ex.record.lookup);
+        out += ", ";
+    }
+    if (ex.record.attempt_count != 0) {
+        part("upstream", ex.record.upstream);
+        out += ", ";
+    }
+    part("gateway", total - ex.record.upstream);
     out += "\r\n";
 }
 

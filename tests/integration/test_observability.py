@@ -400,6 +400,14 @@ class AccessLog(ObservedCase):
             hit = access_line(gateway, second.header("x-request-id"))
             self.assertEqual(hit["tollgate.saved_nano_usd"], line["tollgate.cost_nano_usd"])
 
+    def test_server_timing_names_what_was_done(self):
+        def parts(answer):
+            return [part.split(";")[0].strip() for part in answer.header("server-timing").split(",")]
+
+        self.assertEqual(parts(self.ask()), ["policy", "cache", "upstream", "gateway"])
+        self.assertEqual(parts(self.ask()), ["policy", "cache", "gateway"])
+        self.assertEqual(parts(self.get("/nowhere")), ["gateway"])
+
     def test_hostile_user_agent_stays_inside_its_line(self):
         for agent in ('"}{"a":"', "\\u0000\\", "\xff\xfe\x80 latin", "A" * 6000, "%s%n${jndi:ldap://x}", "<script>"):
             with self.subTest(agent[:20]):
