@@ -22,6 +22,8 @@ constexpr std::array kD{us(2500), ms(10), ms(50), ms(100), ms(250), ms(500), s(1
                         s(5),     s(10),  s(20),  s(30),   s(60),   s(120),  s(300), s(600)};
 constexpr std::array kT{ms(10),   ms(50), ms(100),  ms(200), ms(350), ms(500), ms(750), s(1),   ms(1500),
                         ms(2500), s(5),   ms(7500), s(10),   s(20),   s(30),   s(60),   s(120), s(300)};
+constexpr std::array kP{ms(1),  us(2500), ms(5),   ms(10),  ms(15),  ms(20),  ms(30), ms(40),
+                        ms(50), ms(75),   ms(100), ms(150), ms(250), ms(500), s(1),   ms(2500)};
 constexpr std::array kG{ms(50), ms(100), ms(250), ms(500), s(1), ms(2500), s(5), s(10), s(30), s(60), s(120)};
 constexpr std::array kO{us(50), us(100), us(250), us(500), ms(1),   us(2500), ms(5),
                         ms(10), ms(25),  ms(50),  ms(100), ms(250), s(1)};
@@ -66,6 +68,8 @@ constexpr std::array kRows{
             "First request byte to last response byte."),
     seconds(Family::time_to_first_token_seconds, "tollgate_time_to_first_token_seconds", {"operation", "model"}, kT,
             "Request to first chunk with content written to the client; streams only."),
+    seconds(Family::time_per_output_token_seconds, "tollgate_time_per_output_token_seconds", {"operation", "model"}, kP,
+            "What a token of a stream took after its first, once per successful stream of several tokens."),
     seconds(Family::stream_max_gap_seconds, "tollgate_stream_max_gap_seconds", {"operation"}, kG,
             "Longest silence between events of one stream."),
     seconds(Family::gateway_overhead_seconds, "tollgate_gateway_overhead_seconds", {"operation", "stream"}, kO,

@@ -18,6 +18,7 @@ enum class Family : std::uint16_t {
     client_requests_total,
     request_duration_seconds,
     time_to_first_token_seconds,
+    time_per_output_token_seconds,
     stream_max_gap_seconds,
     gateway_overhead_seconds,
     requests_in_flight,

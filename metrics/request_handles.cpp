@@ -128,7 +128,10 @@ const ModelHandles& RequestHandles::model(std::string_view name, std::uint32_t m
     if (handles.outcomes[0].slot != 0) return handles;
     const std::string_view label = model_name(model);
     handles.duration = registry_.histogram(Family::request_duration_seconds, {name, label, to_label(stream)});
-    if (stream) handles.first_token = registry_.histogram(Family::time_to_first_token_seconds, {name, label});
+    if (stream) {
+        handles.first_token = registry_.histogram(Family::time_to_first_token_seconds, {name, label});
+        handles.per_token = registry_.histogram(Family::time_per_output_token_seconds, {name, label});
+    }
     for (std::size_t i = 0; i < kOutcomeCount; ++i) {
         handles.outcomes[i] = registry_.counter(Family::requests_total,
                                                 {name, label, to_label(stream), to_string(static_cast<Outcome>(i))});

@@ -16,7 +16,7 @@ namespace tollgate::metrics {
 
 struct ModelHandles { // of one (operation, model, stream)
     std::array<Counter, kOutcomeCount> outcomes;
-    Histogram duration, first_token; // first_token only with stream
+    Histogram duration, first_token, per_token; // the latter two only with stream
 };
 
 struct OperationHandles {

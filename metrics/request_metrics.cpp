@@ -40,6 +40,16 @@ std::string_view interrupted_side(Outcome outcome) {
     return {};
 }
 
+// Of the tokens after the first; of a stream that an own call has made and that came to its end.
+std::optional<Duration> time_per_token(const RequestRecord& record) {
+    const std::uint64_t tokens = record.output_tokens.value_or(0);
+    if (!record.stream || !record.first_token || tokens < 2 || record.outcome != Outcome::success ||
+        attempts_of(record) == 0)
+        return std::nullopt;
+    const Duration rest = std::max(record.total - *record.first_token, Duration::zero());
+    return rest / static_cast<std::int64_t>(std::min<std::uint64_t>(tokens - 1, 1'000'000'000));
+}
+
 } // namespace
 
 void RequestMetrics::Impl::count_operation(const RequestRecord& record, std::uint32_t model) {
@@ -56,6 +66,7 @@ void RequestMetrics::Impl::count_operation(const RequestRecord& record, std::uin
     shard.add(of_model.outcomes[static_cast<std::size_t>(record.outcome)]);
     shard.observe(of_model.duration, record.total);
     if (record.stream && record.first_token) shard.observe(of_model.first_token, *record.first_token);
+    if (const auto each = time_per_token(record)) shard.observe(of_model.per_token, *each);
     if (record.outcome != Outcome::success) shard.add(handles.error(record, model));
 }
 

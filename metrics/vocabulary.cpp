@@ -41,6 +41,7 @@ void register_durations(Registry& registry, const Operation& operation, std::str
     if (!operation.streams) return;
     (void)registry.histogram(Family::request_duration_seconds, {operation.name, model, to_label(true)});
     (void)registry.histogram(Family::time_to_first_token_seconds, {operation.name, model});
+    (void)registry.histogram(Family::time_per_output_token_seconds, {operation.name, model});
 }
 
 void register_failures(Registry& registry, const Operation& operation, std::string_view model) {
@@ -266,12 +267,9 @@ void register_process(Registry& registry) {
         (void)registry.gauge(Family::overload_state, {state});
     for (const auto result : {"ok", "error", "refused"})
         (void)registry.counter(Family::tls_handshakes_total, {"api", result});
-    for (const auto op : {"get", "set"}) {
-        for (const auto result : {"ok", "error", "timeout"}) {
-            (void)registry.counter(Family::store_requests_total, {"redis", op, result});
-        }
-        (void)registry.histogram(Family::store_duration_seconds, {"redis", op});
-    }
+    for (const auto result : {"ok", "error", "timeout"})
+        (void)registry.counter(Family::store_requests_total, {"redis", "command", result});
+    (void)registry.histogram(Family::store_duration_seconds, {"redis", "get"});
     for (std::size_t i = 0; i < log::kLevels; ++i)
         (void)registry.counter(Family::log_messages_total, {log::to_string(static_cast<log::Level>(i))});
     (void)registry.counter(Family::log_dropped_total, {"access"});

@@ -39,6 +39,7 @@ struct KnownFailure {
 };
 inline constexpr std::array kKnownFailures{
     KnownFailure{ErrorType::caller_invalid_request, 400}, KnownFailure{ErrorType::caller_invalid_request, 404},
+    KnownFailure{ErrorType::caller_invalid_request, 405}, // HEAD of what the provider knows no HEAD of
     KnownFailure{ErrorType::caller_invalid_request, 408}, KnownFailure{ErrorType::caller_invalid_request, 411},
     KnownFailure{ErrorType::caller_invalid_request, 415}, KnownFailure{ErrorType::caller_invalid_request, 422},
     KnownFailure{ErrorType::caller_invalid_request, 426}, // an Upgrade that no route offers
@@ -64,8 +65,8 @@ inline constexpr std::array kKnownFailures{
 };
 // Statuses a routed request can be answered with, 0 for none; others (201, say) are a provider's choice and appear with
 // their first request.
-inline constexpr std::array<int, 19> kRouteStatuses{0,   200, 400, 401, 403, 404, 408, 411, 413, 415,
-                                                    422, 426, 429, 431, 500, 501, 502, 503, 504};
+inline constexpr std::array<int, 20> kRouteStatuses{0,   200, 400, 401, 403, 404, 405, 408, 411, 413,
+                                                    415, 422, 426, 429, 431, 500, 501, 502, 503, 504};
 
 // What is answered before a route is known.
 inline constexpr std::array<int, 11> kUnmatchedStatuses{0, 400, 401, 404, 405, 408, 413, 417, 431, 501, 503};

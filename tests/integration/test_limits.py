@@ -274,7 +274,7 @@ class Reload(LimitCase):
                 scrape.sum("tollgate_limit_rejections_total", scope="team", limit="rpm", mode="enforced"), 1
             )
             eventually(
-                lambda: re.search(r'"tollgate\.limit":\{"scope":"team","name":"rpm"\}', gateway.log), "the log line"
+                lambda: re.search(r'"tollgate\.limit":\{"scope":"team","name":"rpm","value":1\}', gateway.log), "the log line"
             )
 
 

@@ -14,7 +14,17 @@ import time
 import unittest
 
 from common import CHAT, CONFIG, GET_MODELS, KEY, GatewayTest, chat, chat_message, message, octets, poll, support
-from hostile import MIB, PIECE, SLACK, UNSTOPPABLE, Flood, cost_of, kernel_queues, pour_together
+from hostile import (
+    MIB,
+    PIECE,
+    SLACK,
+    UNSTOPPABLE,
+    Flood,
+    cost_of,
+    kernel_queues,
+    pour_together,
+    served_connections,
+)
 from test_tls import make_certificate
 
 CROWD = 20
@@ -231,7 +241,7 @@ class Connections(VolumeCase):
                     if not tls:
                         taken = sent - self.unread(connection, gateway)
                         self.assertLessEqual(taken - begun * len(request), 64 * 1024, "read-ahead")
-                    poll(lambda: self.connections(gateway) == 0, "the end of who does not read", 30)
+                    poll(lambda: served_connections(gateway.api_port) == 0, "the end of who does not read", 30)
                     connection.close()
                 self.assertLess(begun, 5000, "most of them never began")
                 self.assertLess(cost.grown, MIB * SLACK)
@@ -255,9 +265,6 @@ class Connections(VolumeCase):
         """Octets that lie in the two kernels' buffers, between the client's write and the gateway's read."""
         here = struct.unpack("i", fcntl.ioctl(connection.socket, termios.TIOCOUTQ, b"\0" * 4))[0]
         return here + kernel_queues(gateway.api_port, connection.socket.getsockname()[1])[1]
-
-    def connections(self, gateway):
-        return gateway.metrics().sum("tollgate_listener_connections", listener="api")
 
 
 class Cardinality(GatewayTest):

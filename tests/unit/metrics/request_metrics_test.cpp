@@ -145,6 +145,26 @@ TEST_F(RequestMetricsTest, stream_feeds_first_token_and_gap) {
         "1");
 }
 
+TEST_F(RequestMetricsTest, stream_tells_what_a_token_took_after_the_first) {
+    RequestRecord record = chat_record();
+    record.stream = true;
+    record.first_token = 402ms;
+    record.total = 1402ms;
+    record.output_tokens = 11;
+    metrics.record(record);
+    record.outcome = Outcome::client_cancelled; // nobody knows how many it would have been
+    metrics.record(record);
+    record.outcome = Outcome::success;
+    record.output_tokens = 1;
+    metrics.record(record);
+    record.output_tokens = 11;
+    record.attempt_count = 0; // told from the cache
+    metrics.record(record);
+    const std::string name = R"(tollgate_time_per_output_token_seconds)", of = R"({operation="chat",model="gpt-fast"})";
+    EXPECT_EQ(value(name + "_sum" + of), "0.1");
+    EXPECT_EQ(value(name + "_count" + of), "1");
+}
+
 TEST_F(RequestMetricsTest, retried_request_counts_attempts_apart_from_the_operation) {
     RequestRecord record = chat_record();
     record.attempts[1] = record.attempts[0];
