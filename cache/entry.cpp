@@ -9,12 +9,12 @@
 namespace tollgate::cache {
 namespace {
 
-// magic(4) version(1) created(8) expires(8) stale(8) cost(8) clock(8) 5 × (length(4) octets) checksum(8); integers
-// little-endian, times in nanoseconds since 1970, stale in milliseconds. The seal proves who wrote a value; the
-// checksum is for readers of unsealed copies.
+// magic(4) version(1) created(8) expires(8) stale(8) cost(8) clock(8) tokens(8 + 8) 5 × (length(4) octets) checksum(8);
+// integers little-endian, times in nanoseconds since 1970, stale in milliseconds. The seal proves who wrote a value;
+// the checksum is for readers of unsealed copies.
 constexpr std::string_view kMagic = "TGCE";
 constexpr auto kLongestStale = std::chrono::hours(24 * 366); // more cannot be configured
-constexpr char kVersion = 2;
+constexpr char kVersion = 3;
 
 template <class T>
 void put(std::string& out, T value) {
@@ -80,6 +80,8 @@ std::string encode(const Entry& entry) {
     put(out, entry.stale.count());
     put(out, entry.cost_nano);
     put(out, entry.purge_clock);
+    put(out, entry.input_tokens);
+    put(out, entry.output_tokens);
     for (const std::string* text : {&entry.content_type, &entry.model, &entry.upstream, &entry.tags, &entry.body}) {
         put_string(out, *text);
     }
@@ -101,6 +103,8 @@ EntryPtr decode(std::string_view bytes) {
     if (entry->stale < std::chrono::milliseconds(0) || entry->stale > kLongestStale) return nullptr;
     entry->cost_nano = reader.number<std::int64_t>();
     entry->purge_clock = reader.number<std::uint64_t>();
+    entry->input_tokens = reader.number<std::uint64_t>();
+    entry->output_tokens = reader.number<std::uint64_t>();
     for (std::string* text : {&entry->content_type, &entry->model, &entry->upstream, &entry->tags, &entry->body}) {
         *text = reader.string();
     }

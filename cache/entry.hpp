@@ -22,7 +22,9 @@ struct Entry {
     std::string upstream;              // provider that answered
     std::string tags;                  // names to purge it by, one a line
     std::uint64_t purge_clock = 0;     // Purges::clock() when the question was asked
-    std::int64_t cost_nano = -1;       // list price of that call, USD / 10^9; below zero: not known
+    std::uint64_t input_tokens = 0;    // that call used, 0: not known
+    std::uint64_t output_tokens = 0;
+    std::int64_t cost_nano = -1; // list price of that call, USD / 10^9; below zero: not known
 
     [[nodiscard]] WallTime kept_until() const noexcept { return expires + stale; }
     [[nodiscard]] std::size_t bytes() const noexcept {

@@ -132,6 +132,13 @@ void announce(const Compiled& compiled, metrics::Registry& registry) {
     metrics::register_vocabulary(registry, *snapshot.vocabulary);
     registry.set_info(Family::config_info, {{snapshot.config.hash}});
     expose_budgets(snapshot.directory, registry);
+    std::vector<metrics::Registry::SourceRow> upstreams;
+    for (const auto& model : snapshot.catalog->models()) {
+        const auto usable = static_cast<double>(model->candidates.size());
+        upstreams.push_back({{model->name, "usable"}, [usable] { return usable; }});
+        upstreams.push_back({{model->name, "unusable"}, [] { return 0.0; }});
+    }
+    registry.replace_sources(Family::model_upstreams, std::move(upstreams));
     double disabled = 0;
     for (const auto& principal : snapshot.directory.principals()) disabled += principal.disabled ? 1 : 0;
     const double active = static_cast<double>(snapshot.directory.principals().size()) - disabled;

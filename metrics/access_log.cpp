@@ -211,6 +211,19 @@ std::span<const AttemptRecord> attempts_of(const RequestRecord& record) {
     return std::span(record.attempts).first(std::min(record.attempt_count, kMaxAttempts));
 }
 
+void append_finish_reasons(std::string& out, const RequestRecord& record) {
+    char separator = '[';
+    for (std::size_t i = 0; i < kFinishWords.size(); ++i) {
+        if ((record.finish_reasons >> i & 1U) == 0) continue;
+        out += separator;
+        out += '"';
+        out += kFinishWords[i];
+        out += '"';
+        separator = ',';
+    }
+    out += ']';
+}
+
 void append_operation(Members& line, const RequestRecord& record) {
     line.text("gen_ai.operation.name", semconv_operation(record.operation));
     line.text("gen_ai.request.model", record.model);
@@ -218,6 +231,9 @@ void append_operation(Members& line, const RequestRecord& record) {
         line.text("tollgate.upstream", attempts.back().upstream);
     }
     line.text("tollgate.upstream_model", record.upstream_model);
+    line.text("gen_ai.response.model", cut(record.response_model, kMaxForeignId));
+    line.text("gen_ai.response.id", cut(record.response_id, kMaxForeignId));
+    if (record.finish_reasons != 0) append_finish_reasons(line.name("gen_ai.response.finish_reasons"), record);
     if (!record.operation.empty()) line.name("gen_ai.request.stream") += record.stream ? "true" : "false";
     line.text("tollgate.upstream_request_id", cut(record.upstream_request_id, kMaxForeignId));
     if (record.input_tokens) line.integer("gen_ai.usage.input_tokens", *record.input_tokens);

@@ -28,6 +28,10 @@ constexpr std::array kG{ms(50), ms(100), ms(250), ms(500), s(1), ms(2500), s(5),
 constexpr std::array kO{us(50), us(100), us(250), us(500), ms(1),   us(2500), ms(5),
                         ms(10), ms(25),  ms(50),  ms(100), ms(250), s(1)};
 constexpr std::array<std::uint64_t, 10> kB{256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864};
+constexpr std::array<std::uint64_t, 12> kK{1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304};
+constexpr std::array<std::uint64_t, 14> kU{
+    kDollar / 100'000, kDollar / 10'000, kDollar / 1'000, kDollar / 200,   kDollar / 100, kDollar / 20, kDollar / 10,
+    kDollar / 4,       kDollar / 2,      kDollar,         kDollar / 2 * 5, 5 * kDollar,   10 * kDollar, 25 * kDollar};
 constexpr std::array kF{us(10), us(50), us(100), us(500), ms(1), ms(5), ms(10), ms(50), ms(100)};
 constexpr std::array kC{ms(1),   us(2500), ms(5), ms(10),   ms(25), ms(50), ms(100),
                         ms(250), ms(500),  s(1),  ms(2500), s(5),   s(10)};
@@ -88,6 +92,20 @@ constexpr std::array kRows{
             "Spend; component is input, output, cache_read, cache_write or other. Exact figures are in the ledger."),
     counter(Family::unpriced_requests_total, "tollgate_unpriced_requests_total", {"model", "reason"},
             "Billed operations whose cost is not known: budgets do not see them; reason is model_not_in_table."),
+    FamilyRow{Family::request_tokens,
+              "tollgate_request_tokens",
+              "Tokens of a request that was answered upstream, reported or estimated.",
+              FamilyType::histogram,
+              {"operation", "model", "type"},
+              kK,
+              1},
+    FamilyRow{Family::request_cost_usd,
+              "tollgate_request_cost_usd",
+              "Cost of a request that was answered upstream and has a price.",
+              FamilyType::histogram,
+              {"model"},
+              kU,
+              kDollar},
     counter(Family::usage_records_total, "tollgate_usage_records_total", {"source", "stream"},
             "Where token counts came from: source is upstream, estimated or none."),
     counter(Family::usage_rejected_total, "tollgate_usage_rejected_total", {"provider"},
@@ -108,6 +126,8 @@ constexpr std::array kRows{
 
     dollars(Family::saved_usd_total, "tollgate_saved_usd_total", {"source", "model"},
             "List price of what did not have to be asked again; source is cache_exact or coalesced."),
+    counter(Family::cache_served_tokens_total, "tollgate_cache_served_tokens_total", {"model", "type"},
+            "Tokens of answers told from the cache, where they are known."),
     counter(Family::cache_lookups_total, "tollgate_cache_lookups_total", {"tier", "result"},
             "Response cache lookups; tier is memory or redis; result is hit, miss, stale, collapsed or error."),
     counter(Family::cache_bypass_total, "tollgate_cache_bypass_total", {"reason"},
@@ -155,6 +175,8 @@ constexpr std::array kRows{
             {"upstream", "phase"}, kC, "Time to open an upstream connection; phase is dns, tcp or tls."),
     gauge(Family::upstream_connections, "tollgate_upstream_connections", {"upstream", "state"},
           "Upstream connections; state is active or idle."),
+    gauge(Family::model_upstreams, "tollgate_model_upstreams", {"model", "state"},
+          "Upstreams of a model; none is ever unusable yet, since there are no breakers."),
     counter(Family::upstream_retries_total, "tollgate_upstream_retries_total", {"upstream", "reason"},
             "Upstream calls that were followed by another attempt, by the error that caused it."),
     counter(Family::stream_interruptions_total, "tollgate_stream_interruptions_total", {"upstream", "side", "reason"},

@@ -30,6 +30,8 @@ enum class Family : std::uint16_t {
     token_details_total,
     cost_usd_total,
     unpriced_requests_total,
+    request_tokens,
+    request_cost_usd,
     usage_records_total,
     usage_rejected_total,
     team_requests_total,
@@ -41,6 +43,7 @@ enum class Family : std::uint16_t {
     key_info,
     // Response cache.
     saved_usd_total,
+    cache_served_tokens_total,
     cache_lookups_total,
     cache_bypass_total,
     cache_lookup_duration_seconds,
@@ -65,6 +68,7 @@ enum class Family : std::uint16_t {
     upstream_time_to_first_token_seconds,
     upstream_connect_duration_seconds,
     upstream_connections,
+    model_upstreams,
     upstream_retries_total,
     stream_interruptions_total,
     // Process, configuration, stores, the telemetry itself.

@@ -54,6 +54,8 @@ struct AttemptRecord {
     // Streams: start of the attempt to the first content event read.
     std::optional<Duration> first_token = std::nullopt;
 };
+inline constexpr std::array<std::string_view, 6> kFinishWords{"stop",          "length",         "tool_calls",
+                                                              "function_call", "content_filter", "other"};
 inline constexpr std::size_t kMaxAttempts = 4;
 
 inline constexpr std::uint32_t kOtherModel = 0; // index 0 is the label "other"
@@ -79,6 +81,8 @@ struct RequestRecord {
     std::string_view model; // public name as configured, "other" if unknown; empty if the route has none
     std::uint32_t model_index = kOtherModel;
     std::string_view upstream_model, upstream_request_id;
+    std::string_view response_id, response_model; // as the provider names them
+    std::uint8_t finish_reasons = 0;              // bit of each of kFinishWords
     bool stream = false;
     int status = 0; // sent to the client; 0: nothing could be sent
     Outcome outcome = Outcome::success;
@@ -87,8 +91,9 @@ struct RequestRecord {
     std::string_view limit_scope, limit_name; // of a refusal by a limit
     std::optional<std::int64_t> limit_value;  // what that limit allows; budgets in nano-USD
     CacheResult cache = CacheResult::none;
-    std::string_view cache_reason; // of a bypass or a stale answer: closed set
-    std::uint64_t saved_nano = 0;  // USD / 10^9 that a call would have cost
+    std::string_view cache_reason;                     // of a bypass or a stale answer: closed set
+    std::uint64_t saved_nano = 0;                      // USD / 10^9 that a call would have cost
+    std::uint64_t served_input = 0, served_output = 0; // tokens of an answer from the cache; 0: not known
     std::array<AttemptRecord, kMaxAttempts> attempts{};
     std::size_t attempt_count = 0;
     std::uint64_t bytes_in = 0, bytes_out = 0;                               // bodies

@@ -132,6 +132,9 @@ const ModelHandles& RequestHandles::model(std::string_view name, std::uint32_t m
         handles.first_token = registry_.histogram(Family::time_to_first_token_seconds, {name, label});
         handles.per_token = registry_.histogram(Family::time_per_output_token_seconds, {name, label});
     }
+    handles.input_tokens = registry_.histogram(Family::request_tokens, {name, label, "input"});
+    handles.output_tokens = registry_.histogram(Family::request_tokens, {name, label, "output"});
+    handles.cost = registry_.histogram(Family::request_cost_usd, {label});
     for (std::size_t i = 0; i < kOutcomeCount; ++i) {
         handles.outcomes[i] = registry_.counter(Family::requests_total,
                                                 {name, label, to_label(stream), to_string(static_cast<Outcome>(i))});
@@ -242,6 +245,11 @@ Counter RequestHandles::bypass(std::string_view reason) {
 Counter RequestHandles::saved(std::string_view source, std::uint32_t model) {
     return cached(saved_, pack(0, model, words_.id(source), 0),
                   [&] { return registry_.counter(Family::saved_usd_total, {source, model_name(model)}); });
+}
+
+Counter RequestHandles::served(std::string_view type, std::uint32_t model) {
+    return cached(served_, pack(0, model, words_.id(type), 0),
+                  [&] { return registry_.counter(Family::cache_served_tokens_total, {model_name(model), type}); });
 }
 
 Counter RequestHandles::usage(std::string_view source, bool stream) {

@@ -17,6 +17,7 @@ namespace tollgate::metrics {
 struct ModelHandles { // of one (operation, model, stream)
     std::array<Counter, kOutcomeCount> outcomes;
     Histogram duration, first_token, per_token; // the latter two only with stream
+    Histogram input_tokens, output_tokens, cost;
 };
 
 struct OperationHandles {
@@ -65,6 +66,7 @@ class RequestHandles {
     [[nodiscard]] Counter interruption(std::uint32_t upstream, std::string_view side, std::string_view reason);
     [[nodiscard]] Counter bypass(std::string_view reason);
     [[nodiscard]] Counter saved(std::string_view source, std::uint32_t model);
+    [[nodiscard]] Counter served(std::string_view type, std::uint32_t model);
     [[nodiscard]] Counter usage(std::string_view source, bool stream);
     [[nodiscard]] Counter refused_usage(std::uint32_t upstream);
     [[nodiscard]] Counter unpriced(std::uint32_t model);
@@ -85,7 +87,7 @@ class RequestHandles {
     std::vector<std::unique_ptr<OperationHandles>> operations_; // index: word id
     Cache http_, bypass_, limits_, usage_;
     // …and these as long as the indices of the vocabulary.
-    Cache errors_, retries_, interruptions_, refused_usage_, saved_, unpriced_;
+    Cache errors_, retries_, interruptions_, refused_usage_, saved_, served_, unpriced_;
     std::unordered_map<std::uint64_t, PairHandles> pairs_;
     std::vector<ViewCounters> keys_;       // index: key
     std::vector<std::uint32_t> key_teams_; // index: key; equal numbers: same team

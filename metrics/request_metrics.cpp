@@ -67,6 +67,11 @@ void RequestMetrics::Impl::count_operation(const RequestRecord& record, std::uin
     shard.observe(of_model.duration, record.total);
     if (record.stream && record.first_token) shard.observe(of_model.first_token, *record.first_token);
     if (const auto each = time_per_token(record)) shard.observe(of_model.per_token, *each);
+    if (attempts_of(record) != 0) {
+        if (record.input_tokens) shard.observe(of_model.input_tokens, *record.input_tokens);
+        if (record.output_tokens) shard.observe(of_model.output_tokens, *record.output_tokens);
+        if (record.cost) shard.observe(of_model.cost, *record.cost);
+    }
     if (record.outcome != Outcome::success) shard.add(handles.error(record, model));
 }
 
@@ -148,6 +153,8 @@ void RequestMetrics::record(const RequestRecord& record) {
         const bool own = record.cache == CacheResult::hit || record.cache == CacheResult::stale;
         impl_->shard.add(impl_->handles.saved(own ? "cache_exact" : "coalesced", model), record.saved_nano);
     }
+    if (record.served_input != 0) impl_->shard.add(impl_->handles.served("input", model), record.served_input);
+    if (record.served_output != 0) impl_->shard.add(impl_->handles.served("output", model), record.served_output);
     if (!record.limit_scope.empty()) impl_->shard.add(impl_->handles.limit(record.limit_scope, record.limit_name));
 }
 

@@ -224,6 +224,8 @@ void register_cache(Registry& registry, const Vocabulary& vocabulary) {
     for (std::size_t i = 0; i < std::min(vocabulary.models.size(), kEagerModels); ++i) {
         for (const auto source : {"cache_exact", "coalesced"})
             (void)registry.counter(Family::saved_usd_total, {source, vocabulary.models[i]});
+        for (const auto type : kTokenTypes)
+            (void)registry.counter(Family::cache_served_tokens_total, {vocabulary.models[i], type});
     }
     for (const auto tier : {"memory", "redis"}) {
         for (const auto result : {"hit", "miss", "stale", "error"}) {
@@ -267,6 +269,9 @@ void register_process(Registry& registry) {
         (void)registry.gauge(Family::overload_state, {state});
     for (const auto result : {"ok", "error", "refused"})
         (void)registry.counter(Family::tls_handshakes_total, {"api", result});
+    // By model they appear with their first request: as many series as all durations would be too many.
+    (void)registry.histogram(Family::request_cost_usd, {"other"});
+    for (const auto type : kTokenTypes) (void)registry.histogram(Family::request_tokens, {"chat", "other", type});
     for (const auto result : {"ok", "error", "timeout"})
         (void)registry.counter(Family::store_requests_total, {"redis", "command", result});
     (void)registry.histogram(Family::store_duration_seconds, {"redis", "get"});

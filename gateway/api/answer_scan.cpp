@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::size_t kMostName = 32;                     // longer than any name that means something here
 constexpr std::size_t kMostKept = std::size_t{12} * 1024; // of `usage`; what is larger is none
-constexpr std::size_t kMostShort = 64;                    // of the others
+constexpr std::size_t kMostShort = 160;                   // of the others
 constexpr std::uint64_t kMostObjects = 1'000;             // pictures in one answer
 
 constexpr std::array<bool, 256> table(std::string_view members) {
@@ -103,6 +103,8 @@ void AnswerScan::start_value() {
     if (key_ == "usage" && usage_.empty()) kept_ = &usage_;
     if (key_ == "duration" && duration_.empty()) kept_ = &duration_;
     if (key_ == "service_tier" && tier_.empty()) kept_ = &tier_;
+    if (key_ == "id" && id_.empty()) kept_ = &id_;
+    if (key_ == "model" && model_.empty()) kept_ = &model_;
 }
 
 void AnswerScan::keep(std::string_view octets) {
@@ -134,6 +136,8 @@ std::string AnswerScan::digest() const {
     member("usage", usage_);
     member("duration", duration_);
     member("service_tier", tier_);
+    member("id", id_);
+    member("model", model_);
     std::string data;
     for (std::uint64_t i = 0; i < std::min(objects_, kMostObjects); ++i) data += i == 0 ? "[{}" : ",{}";
     if (!data.empty()) data += ']';

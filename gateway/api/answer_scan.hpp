@@ -10,9 +10,9 @@
 
 namespace tollgate::api {
 
-// Follows one JSON object of any size, in pieces of any size, and keeps its top-level `usage`, `duration` and
-// `service_tier` wherever they stand, how many objects its `data` lists, and how much generated text went by. Memory:
-// 16 KiB at most. What is not JSON makes it keep nothing of use, and harms nobody.
+// Follows one JSON object of any size, in pieces of any size, and keeps its top-level `usage`, `duration`,
+// `service_tier`, `id` and `model` wherever they stand, how many objects its `data` lists, and how much generated text
+// went by. Memory: 16 KiB at most. What is not JSON makes it keep nothing of use, and harms nobody.
 class AnswerScan {
   public:
     void feed(std::string_view piece);
@@ -33,7 +33,7 @@ class AnswerScan {
     DeliveredText delivered_;
     std::string name_; // begin of the last string, which may turn out to be a key
     std::string key_;  // of the value that is being read
-    std::string usage_, duration_, tier_;
+    std::string usage_, duration_, tier_, id_, model_;
     std::string* kept_ = nullptr;   // where the octets of the current value go
     std::uint64_t objects_ = 0;     // in `data`
     std::uint64_t depth_ = 0;       // of open brackets

@@ -4,6 +4,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace tollgate::api {
@@ -13,10 +14,29 @@ namespace dom = simdjson::dom;
 
 constexpr std::size_t kKeepParserBelow = 1 << 20;
 
+FinishReasons bit_of(std::string_view reason) {
+    const auto found = std::ranges::find(kFinishReasons, reason);
+    const auto index = found == kFinishReasons.end() ? kFinishReasons.size() - 1
+                                                     : static_cast<std::size_t>(found - kFinishReasons.begin());
+    return static_cast<FinishReasons>(1U << index);
+}
+
+// At the root, or in the response that an event carries.
+std::string_view text_at(const dom::object& root, const char* name) {
+    std::string_view out;
+    if (root[name].get(out) != simdjson::SUCCESS && root["response"][name].get(out) != simdjson::SUCCESS) return {};
+    return out;
+}
+
 void note_finish(const dom::object& choice, AnswerView& view) {
     std::string_view reason;
     if (choice["finish_reason"].get(reason) != simdjson::SUCCESS) {
         view.complete = false;
+        return;
+    }
+    view.finished |= bit_of(reason);
+    if (reason == "content_filter") {
+        view.content_filtered = true;
     } else if (reason == "length") {
         view.cut_by_length = true;
     } else if (reason != "stop" && reason != "tool_calls" && reason != "function_call") {
@@ -46,8 +66,12 @@ void note_status(const dom::element& root, AnswerView& view) {
     } else if (status == "incomplete") {
         std::string_view reason;
         const bool said = root["incomplete_details"]["reason"].get(reason) == simdjson::SUCCESS;
-        (said && reason == "max_output_tokens" ? view.cut_by_length : view.content_filtered) = true;
-    } else if (status != "completed") {
+        const bool length = said && reason == "max_output_tokens";
+        (length ? view.cut_by_length : view.content_filtered) = true;
+        view.finished |= bit_of(length ? "length" : "content_filter");
+    } else if (status == "completed") {
+        view.finished |= bit_of("stop");
+    } else {
         view.complete = false;
     }
 }
@@ -81,7 +105,12 @@ std::optional<AnswerView> AnswerReader::read(std::string_view body, Operation op
     dom::array whole;
     if (list != nullptr && object[list].get(whole) != simdjson::SUCCESS) view.complete = false;
     view.usage = scan_usage(object, operation);
-    if (body.size() > kKeepParserBelow) impl_ = std::make_unique<Impl>(); // the parser never gives memory back
+    view.id = text_at(object, "id");
+    view.model = text_at(object, "model");
+    if (body.size() > kKeepParserBelow) { // the parser never gives memory back
+        view.id = view.model = {};
+        impl_ = std::make_unique<Impl>();
+    }
     return view;
 }
 

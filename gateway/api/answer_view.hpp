@@ -5,6 +5,7 @@
 #include "gateway/api/route.hpp"
 #include "gateway/api/usage.hpp"
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,12 +14,20 @@
 
 namespace tollgate::api {
 
+// How choices ended, as a set; a response's status counts as one. For the log.
+enum class FinishReason : std::uint8_t { stop, length, tool_calls, function_call, content_filter, other };
+inline constexpr std::array<std::string_view, 6> kFinishReasons{"stop",          "length",         "tool_calls",
+                                                                "function_call", "content_filter", "other"};
+using FinishReasons = std::uint8_t; // bit of each
+
 struct AnswerView {
     bool has_error = false;        // a truthy top-level `error`
     bool content_filtered = false; // any finish_reason content_filter, or an unknown one
     bool cut_by_length = false;    // any finish_reason length, or a response that is incomplete
     bool complete = true;          // every choice finished; a response's status is completed
-    bool no_choices = false;       // `choices` is there and empty: a chunk that only tells the usage, say
+    std::string_view id, model;    // as the provider says; until the next read()
+    FinishReasons finished = 0;
+    bool no_choices = false; // `choices` is there and empty: a chunk that only tells the usage, say
     Usage usage;
 };
 

@@ -257,8 +257,18 @@ void CostReader::part_type(std::string_view type) {
 // Parts without a `type` are understood by some servers.
 void CostReader::key(std::string_view name) {
     constexpr std::string_view kFirst = "iavf"; // of all of them; nearly every key is told apart by it
-    if (name.empty() || kFirst.find(name.front()) == std::string_view::npos) return;
-    if (is_one_of(kImageTypes, name) || is_one_of(kSoundTypes, name) || is_one_of(kFileTypes, name)) media(name);
+    if (name.empty() || kFirst.find(ascii_lower(name.front())) == std::string_view::npos) return;
+    const auto hold = [&](const auto& types) {
+        for (const std::string_view type : types) {
+            if (name.size() != type.size() || !iequals(name, type)) continue;
+            media(type);
+            if (name != type)
+                cost_.inline_media = true; // what a provider that minds no case finds there is not measured
+        }
+    };
+    hold(kImageTypes);
+    hold(kSoundTypes);
+    hold(kFileTypes);
 }
 
 void CostReader::nested(std::string_view parent, std::string_view name, std::size_t depth, const JsonScalar& value) {

@@ -175,6 +175,8 @@ void keep(Exchange& ex, const api::AnswerView& answer, std::string_view content_
     entry->expires = entry->created + ex.cache.ttl;
     entry->stale = ex.cache.stale;
     entry->cost_nano = list_price(ex, answer.usage);
+    entry->input_tokens = answer.usage.input.value_or(0);
+    entry->output_tokens = answer.usage.output.value_or(0);
     entry->model = ex.model->name;
     entry->upstream = ex.record.attempts[ex.record.attempt_count - 1].upstream;
     entry->tags = ex.cache.tags;
@@ -300,6 +302,8 @@ Task<void> send_hit(Exchange& ex, cache::EntryPtr entry) {
         ex.cache_status = fmt::format("tollgate; hit; ttl={}; detail={}", ttl.count(), ex.cache.detail);
     }
     if (!ex.metering.ended) record_served(ex, entry->cost_nano, entry->upstream); // a call that failed has its own row
+    ex.record.served_input = entry->input_tokens;
+    ex.record.served_output = entry->output_tokens;
     std::string extra = fmt::format("age: {}\r\n", age.count());
     http::append_field(extra, "x-tollgate-model", ex.model_name);
     const bool stream = ex.view.stream && !ex.cache.told.empty();
@@ -327,6 +331,7 @@ Task<bool> answer_for_error(Exchange& ex, Error error) {
 void store_answer(Exchange& ex, std::string_view content_type, std::string_view body) {
     const auto answer = ex.worker.answer_reader.read(body, ex.route->operation);
     if (!answer) return note_answer(ex, {}, false, body);
+    ex.metering.named.note(*answer);
     note_answer(ex, answer->usage, answer->has_error, body);
     if (!ex.cache.store) return;
     if (!is_fit(ex, *answer, body)) {

@@ -69,6 +69,7 @@ cache::EntryPtr whole_entry(const Exchange& ex, const ItemPlan& plan, std::strin
     for (const cache::EntryPtr& one : plan.found) {
         entry->created = std::min(entry->created, one->created);
         entry->expires = std::min(entry->expires, one->expires);
+        entry->input_tokens += one->input_tokens;
         cost += std::max<std::int64_t>(one->cost_nano, 0);
     }
     const bool priced = std::ranges::any_of(plan.found, [](const auto& one) { return one->cost_nano >= 0; });
@@ -99,6 +100,7 @@ void keep(Exchange& ex, const ItemPlan& plan, const api::EmbeddingAnswer& fresh)
         api::Usage share;
         share.input = fresh.items[i].tokens;
         entry->cost_nano = list_price(ex, share);
+        entry->input_tokens = share.input.value_or(0);
         if (!is_purged(ex, key, *entry)) ex.worker.responses.put(key, std::move(entry), now);
     }
     ex.cache.stored = true;

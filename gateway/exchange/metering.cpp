@@ -92,6 +92,13 @@ void settle_answer(Exchange& ex) {
 
 } // namespace
 
+void Named::note(const api::AnswerView& answer) {
+    constexpr std::size_t kMost = 128;
+    if (!answer.id.empty()) id = answer.id.substr(0, kMost);
+    if (!answer.model.empty()) model = answer.model.substr(0, kMost);
+    finished |= answer.finished;
+}
+
 void note_answer(Exchange& ex, const api::Usage& report, bool has_error, std::string_view body) {
     Metering& metering = ex.metering;
     metering.report = report;
@@ -104,6 +111,7 @@ void note_answer(Exchange& ex, const api::Usage& report, bool has_error, std::st
 void read_usage(Exchange& ex, std::string_view body) {
     const auto answer = ex.worker.answer_reader.read(body, ex.route->operation);
     if (!answer) return note_answer(ex, {}, false, body);
+    ex.metering.named.note(*answer);
     note_answer(ex, answer->usage, answer->has_error, body);
 }
 

@@ -1,9 +1,11 @@
 // What one answer used: gathered while it is relayed, settled once, before its last octets leave (design §9).
 #pragma once
 
+#include "gateway/api/answer_view.hpp"
 #include "gateway/api/usage.hpp"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace tollgate::exchange {
@@ -11,16 +13,25 @@ namespace tollgate::exchange {
 struct Exchange;
 
 // Belongs to its exchange and that one's worker. While an answer streams, `report` and `delivered` are its progress.
+// How the provider named its answer, for the log.
+struct Named {
+    std::string id, model; // ≤ 128 octets each
+    api::FinishReasons finished = 0;
+
+    void note(const api::AnswerView& answer);
+};
+
 struct Metering {
     api::Usage report;                // as the provider told it so far
     api::DeliveredText delivered;     // generated text that went by
     std::uint64_t input_estimate = 0; // tokens of the request; 0: nobody counted, end_usage does
-    bool complete = false;            // the answer came to its own end
-    bool dispatched = false;          // octets of the request left for a provider
-    bool declined = false;            // all providers that were called refused: nothing was generated
-    bool unknown = false;             // … and nobody can tell what was: the reserve is charged
-    bool ended = false;               // `settled` is what counts, whatever comes
-    api::Usage settled;               // of a call that used nothing: input and output are 0
+    Named named;
+    bool complete = false;   // the answer came to its own end
+    bool dispatched = false; // octets of the request left for a provider
+    bool declined = false;   // all providers that were called refused: nothing was generated
+    bool unknown = false;    // … and nobody can tell what was: the reserve is charged
+    bool ended = false;      // `settled` is what counts, whatever comes
+    api::Usage settled;      // of a call that used nothing: input and output are 0
 };
 
 // Tokens that a thousand octets of generated text count for where the provider does not tell: as usual, or what cannot

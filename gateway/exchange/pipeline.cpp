@@ -10,6 +10,7 @@
 #include "gateway/exchange/refresh.hpp"
 #include "gateway/exchange/reply.hpp"
 #include "gateway/exchange/request_body.hpp"
+#include "gateway/exchange/upstream_request.hpp"
 #include "metrics/families.hpp"
 
 #include <exception>
@@ -74,6 +75,23 @@ void blame_shutdown(Exchange& ex) {
 
 } // namespace
 
+static_assert(api::kFinishReasons == metrics::kFinishWords);
+
+// As the provider named it; not if it put its own credential there.
+void name_answer(Exchange& ex) {
+    metrics::RequestRecord& record = ex.record;
+    const Named& named = ex.metering.named;
+    const auto& providers = ex.snapshot->catalog->providers();
+    if (record.attempt_count == 0) return;
+    const std::uint32_t index = record.attempts[record.attempt_count - 1].upstream_index;
+    if (index >= providers.size() || repeats_credential(*providers[index], named.id) ||
+        repeats_credential(*providers[index], named.model))
+        return;
+    record.response_id = named.id;
+    record.response_model = named.model;
+    record.finish_reasons = named.finished;
+}
+
 void finish_record(Exchange& ex) {
     end_usage(ex);
     metrics::RequestRecord& record = ex.record;
@@ -81,6 +99,7 @@ void finish_record(Exchange& ex) {
     record.total = Clock::now() - ex.started;
     record.request_id = ex.id.view();
     record.config_hash = ex.snapshot->config.hash;
+    name_answer(ex);
     if ((ex.client_gone || ex.owner_left) && !ex.answer_complete) {
         if (ex.worker.terminating) {
             blame_shutdown(ex);

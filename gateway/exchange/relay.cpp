@@ -71,7 +71,10 @@ class PassingUsage {
         if (ex_.metering.ended) return;
         if (json_) {
             const auto answer = ex_.worker.answer_reader.read(scan_.digest(), ex_.route->operation);
-            if (answer) ex_.metering.report = answer->usage;
+            if (answer) {
+                ex_.metering.report = answer->usage;
+                ex_.metering.named.note(*answer);
+            }
         }
         ex_.metering.complete = complete;
         end_usage(ex_);

@@ -94,6 +94,7 @@ void StreamTap::observe(TapEvent& event, TimePoint now) {
 void StreamTap::read_usage(TapEvent& event) {
     const auto answer = reader_.read(event.data, api::Operation::other);
     if (!answer) return;
+    metering_.named.note(*answer);
     api::merge_report(metering_.report, answer->usage);
     event.usage_only = answer->no_choices && (answer->usage.reported() || answer->usage.refused);
 }

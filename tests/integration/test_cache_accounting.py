@@ -57,6 +57,13 @@ class Ledger(AccountingCase):
             self.assertEqual(round(float(hit["saved_usd"]) * 1e9), 3 * nano)
             self.assertEqual((hit["requests_without_usage"], hit["requests_without_cost"]), (0, 0))
             saved = gateway.metrics().sum("tollgate_saved_usd_total", source="cache_exact", model="mock-*")
+            served = {
+                kind: gateway.metrics().sum("tollgate_cache_served_tokens_total", model="mock-*", type=kind)
+                for kind in ("input", "output")
+            }
+            self.assertEqual(
+                served, {"input": 3 * usage["prompt_tokens"], "output": 3 * usage["completion_tokens"]}
+            )
             self.assertAlmostEqual(saved, 3 * nano / 1e9, places=12)
         self.assert_calls(1)
 

@@ -177,7 +177,7 @@ class Metrics(ObservedCase):
                     call(method, gateway.url + path, bearer(RED))
             after = eventually(lambda: self.at_rest(gateway), "the last request to be counted")
             added = {(name, *sorted(labels.items())) for name, labels, _ in after.samples} - before
-            histograms = ("_duration_seconds", "_first_token_seconds")  # of a model and an operation
+            histograms = ("_duration_seconds", "_first_token_seconds", "_request_tokens", "_request_cost_usd")  # of a model
             added = {key for key in added if not key[0].rsplit("_", 1)[0].endswith(histograms)}
             self.assertEqual(added, set())
 
@@ -366,6 +366,13 @@ class AccessLog(ObservedCase):
         self.assertEqual(line["gen_ai.usage.output_tokens"], miss.json()["usage"]["completion_tokens"])
         self.assertEqual([attempt["status"] for attempt in line["tollgate.attempts"]], [200])
         self.assertEqual(line["tollgate.bytes"]["out"], len(miss.body))
+        named = [line["gen_ai.response." + name] for name in ("id", "model", "finish_reasons")]
+        self.assertEqual(named, [miss.json()["id"], miss.json()["model"], ["stop"]])
+        body = chat(self.prompt, stream=True, stream_options={"include_usage": True})
+        stream = self.ask(body=body, headers={"cache-control": "no-store"})
+        line = access_line(self.gateway, stream.header("x-request-id"))
+        first = json.loads(next(part[6:] for part in stream.body.decode().split("\n") if part.startswith("data: ")))
+        self.assertEqual([line["gen_ai.response." + name] for name in ("id", "model")], [first["id"], first["model"]])
 
     def test_broken_and_cancelled_streams_say_so(self):
         line = access_line(self.gateway, self.broken_stream().header("x-request-id"))

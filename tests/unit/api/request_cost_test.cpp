@@ -203,6 +203,18 @@ TEST(RequestCost, names_with_a_price_are_refused_in_another_letter_case) {
         EXPECT_TRUE(refused(body, Operation::chat)) << body;
 }
 
+TEST(RequestCost, media_under_a_name_in_another_letter_case_are_media) {
+    for (const std::string_view part :
+         {R"({"type":"text","text":"a","Image_URL":{"url":"https://x/y"}})", R"({"Type":"image_url","IMAGE":"QUJD"})",
+          R"({"type":"text","text":"a","File_Data":"QUJD"})",
+          R"({"type":"text","text":"a","Input_Audio":{"data":"QUJD"}})"}) {
+        const std::string body = R"({"model":"m","messages":[{"role":"user","content":[)" + std::string(part) + "]}]}";
+        const RequestCost cost = cost_of(body);
+        EXPECT_TRUE(cost.sees || cost.hears) << part;
+        EXPECT_TRUE(cost.inline_media) << part;
+    }
+}
+
 TEST(RequestCost, names_in_schemas_and_metadata_may_have_any_letter_case) {
     for (const std::string body :
          {R"({"tools":[{"type":"function","function":{"parameters":{"properties":{"Cache_Control":{}}}}}]})",

@@ -74,6 +74,9 @@ TEST(AccessLine, stream_with_a_retry) {
     record.client_request_id = "abc-42";
     record.upstream_model = "gpt-5-mini";
     record.upstream_request_id = "req_9";
+    record.response_id = "resp_7";
+    record.response_model = "gpt-5-mini-2026-01-01";
+    record.finish_reasons = 0b10001;
     record.cached_tokens = 0;
     record.cache = CacheResult::bypass;
     record.cache_reason = "sampled";
@@ -89,7 +92,9 @@ TEST(AccessLine, stream_with_a_retry) {
         R"("client.address":"10.2.3.4","user_agent.name":"openai-python","user_agent.version":"1.99.1",)"
         R"("tollgate.key":"k_7f3a9c","tollgate.key_alias":"search-prod","tollgate.team":"search",)"
         R"("gen_ai.operation.name":"chat","gen_ai.request.model":"gpt-fast","tollgate.upstream":"openai-eu",)"
-        R"("tollgate.upstream_model":"gpt-5-mini","gen_ai.request.stream":true,"tollgate.upstream_request_id":"req_9",)"
+        R"("tollgate.upstream_model":"gpt-5-mini","gen_ai.response.model":"gpt-5-mini-2026-01-01",)"
+        R"("gen_ai.response.id":"resp_7","gen_ai.response.finish_reasons":["stop","content_filter"],)"
+        R"("gen_ai.request.stream":true,"tollgate.upstream_request_id":"req_9",)"
         R"("gen_ai.usage.cache_read.input_tokens":0,"tollgate.cache":"bypass","tollgate.cache_reason":"sampled",)"
         R"("tollgate.outcome":"success","tollgate.attempts":[)"
         R"({"upstream":"azure-eu","ms":210,"error":"provider_rate_limited","status":429},)"

@@ -165,6 +165,27 @@ TEST_F(RequestMetricsTest, stream_tells_what_a_token_took_after_the_first) {
     EXPECT_EQ(value(name + "_count" + of), "1");
 }
 
+TEST_F(RequestMetricsTest, tokens_and_cost_of_a_request_are_distributions) {
+    RequestRecord record = chat_record();
+    record.input_tokens = 300;
+    record.output_tokens = 20;
+    record.cost = 2'000'000;
+    metrics.record(record);
+    record.attempt_count = 0; // told from the cache: nothing was used
+    record.served_input = 300;
+    record.served_output = 20;
+    metrics.record(record);
+    const std::string tokens = R"(tollgate_request_tokens_bucket{operation="chat",model="gpt-fast",type=)";
+    EXPECT_EQ(value(tokens + R"("input",le="256"})"), "0");
+    EXPECT_EQ(value(tokens + R"("input",le="1024"})"), "1");
+    EXPECT_EQ(value(tokens + R"("output",le="64"})"), "1");
+    EXPECT_EQ(value(R"(tollgate_request_cost_usd_bucket{model="gpt-fast",le="0.001"})"), "0");
+    EXPECT_EQ(value(R"(tollgate_request_cost_usd_bucket{model="gpt-fast",le="0.005"})"), "1");
+    EXPECT_EQ(value(R"(tollgate_request_cost_usd_sum{model="gpt-fast"})"), "0.002");
+    EXPECT_EQ(value(R"(tollgate_cache_served_tokens_total{model="gpt-fast",type="input"})"), "300");
+    EXPECT_EQ(value(R"(tollgate_cache_served_tokens_total{model="gpt-fast",type="output"})"), "20");
+}
+
 TEST_F(RequestMetricsTest, retried_request_counts_attempts_apart_from_the_operation) {
     RequestRecord record = chat_record();
     record.attempts[1] = record.attempts[0];
