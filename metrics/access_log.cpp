@@ -228,6 +228,7 @@ void append_operation(Members& line, const RequestRecord& record) {
     line.text("gen_ai.operation.name", semconv_operation(record.operation));
     line.text("gen_ai.request.model", record.model);
     if (const auto attempts = attempts_of(record); !attempts.empty()) {
+        line.word("gen_ai.provider.name", "openai"); // the dialect, of which there is one
         line.text("tollgate.upstream", attempts.back().upstream);
     }
     line.text("tollgate.upstream_model", record.upstream_model);
