@@ -147,13 +147,17 @@ FlightDirectory::Joined FlightDirectory::join(const Key& key, unsigned election,
         if (parted != shard.parted.end() && parted->second > now) return {};
         if (parted != shard.parted.end()) shard.parted.erase(parted);
     }
+    const auto elected = election == 0 ? shard.elected.end() : shard.elected.find(key);
+    const bool late = elected != shard.elected.end() && elected->second.until > now && !shard.flights.contains(key);
+    if (late && elected->second.error) return {.role = Role::failed, .flight = {}, .error = elected->second.error};
+    if (late) election = std::max(election, elected->second.election);
     const auto [place, fresh] = shard.flights.try_emplace(key);
     if (fresh) {
         place->second = std::make_shared<Flight>(key, election, max_octets);
-        return {Role::lead, place->second};
+        return {.role = Role::lead, .flight = place->second};
     }
     place->second->enter();
-    return {Role::follow, place->second};
+    return {.role = Role::follow, .flight = place->second};
 }
 
 void FlightDirectory::remove(const Flight& flight) {
@@ -176,6 +180,15 @@ bool FlightDirectory::remove_unfollowed(const Flight& flight) {
     gone = std::move(found->second);
     shard.flights.erase(found);
     return true;
+}
+
+void FlightDirectory::note_election(const Key& key, unsigned election, std::optional<Error> error, TimePoint now) {
+    Shard& shard = shard_of(key);
+    const std::scoped_lock lock(shard.mutex);
+    if (shard.elected.size() >= kMostParted)
+        std::erase_if(shard.elected, [now](const auto& entry) { return entry.second.until <= now; });
+    if (shard.elected.size() >= kMostParted) shard.elected.erase(shard.elected.begin()); // costs a call
+    shard.elected.insert_or_assign(key, Shard::Elected{election, std::move(error), now + kElectedFor});
 }
 
 void FlightDirectory::part(const Key& key, TimePoint until, TimePoint now) {

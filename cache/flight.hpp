@@ -130,10 +130,12 @@ class FlightDirectory {
         lead,   // the flight is new and listed: the caller must end and remove it
         follow, // counted as a follower: the caller must leave()
         alone,  // answers to this question cannot be kept: each goes by itself
+        failed, // those who chose leaders after the caller's flight have given up meanwhile, with `error`
     };
     struct Joined {
         Role role = Role::alone;
         FlightPtr flight;
+        std::optional<Error> error{};
     };
 
     // `regardless`: also where such requests are to go by themselves.
@@ -143,6 +145,9 @@ class FlightDirectory {
     void remove(const Flight& flight);
     // The same if it has no followers; false: it has.
     [[nodiscard]] bool remove_unfollowed(const Flight& flight);
+    // A flight is about to be abandoned with this election, or to fail with `error` for good: who hears of it late,
+    // with an election of its own, does not begin another row of calls (scenario 84).
+    void note_election(const Key& key, unsigned election, std::optional<Error> error, TimePoint now);
     // For a while requests of this key neither lead nor follow.
     void part(const Key& key, TimePoint until, TimePoint now);
 
@@ -156,7 +161,14 @@ class FlightDirectory {
         mutable std::mutex mutex;
         std::unordered_map<Key, FlightPtr, FirstOctets> flights;
         std::unordered_map<Key, TimePoint, FirstOctets> parted;
+        struct Elected {
+            unsigned election = 0;
+            std::optional<Error> error;
+            TimePoint until;
+        };
+        std::unordered_map<Key, Elected, FirstOctets> elected;
     };
+    static constexpr Duration kElectedFor = std::chrono::seconds(10); // how late a follower may hear of it
     static constexpr std::size_t kShards = 64;
     static constexpr std::size_t kMostParted = 1024; // of a shard
 

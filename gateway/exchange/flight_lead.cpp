@@ -133,8 +133,11 @@ void FlightLead::dissolve() {
 void FlightLead::finish(const Result<void>& result) {
     if (ended_) return;
     if (result || ex_.client_gone) return dissolve();
-    if (begun_ || !is_transient(result.error().type) || flight_->election() >= kMostElections)
-        return fail(result.error());
+    const bool last = begun_ || !is_transient(result.error().type) || flight_->election() >= kMostElections;
+    if (flight_->election() > 0 || flight_->followers() > 0)
+        directory_.note_election(flight_->key(), flight_->election() + 1,
+                                 last ? std::optional(result.error()) : std::nullopt, Clock::now());
+    if (last) return fail(result.error());
     leave_directory();
     flight_->abandon(flight_->election() + 1);
     end();

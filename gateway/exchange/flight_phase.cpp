@@ -100,6 +100,10 @@ Task<Result<void>> share(Exchange& ex) {
         auto joined =
             flights.join(key, election, ex.snapshot->config.cache.max_entry, Clock::now(), ex.cache.idempotent);
         if (joined.role == Role::alone) break;
+        if (joined.role == Role::failed) {
+            if (auto ok = admit_follower(ex); !ok) co_return ok;
+            co_return fail(std::move(*joined.error));
+        }
         if (joined.role == Role::lead) {
             auto result = co_await lead(ex, std::move(joined.flight), first);
             co_return result;

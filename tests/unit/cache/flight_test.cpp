@@ -179,6 +179,32 @@ TEST(Flight, AnAbandonedOneTellsHowManyLeadersFailed) { // scenario 84
     EXPECT_EQ(next.flight->election(), 1U);
 }
 
+TEST(Flight, WhoHearsLateOfAFailureBeginsNoOtherRowOfCalls) { // scenario 84
+    FlightDirectory directory;
+    directory.note_election(key(1), 2, std::nullopt, kNow);
+    const auto second = directory.join(key(1), 1, kRoom, kNow);
+    ASSERT_EQ(second.role, Role::lead);
+    EXPECT_EQ(second.flight->election(), 2U) << "not one more than all have agreed on";
+    EXPECT_EQ(directory.join(key(1), 1, kRoom, kNow).role, Role::follow);
+    directory.note_election(key(1), 3, Error{.type = ErrorType::provider_server_error, .status = 502}, kNow);
+    EXPECT_EQ(directory.join(key(1), 1, kRoom, kNow).role, Role::follow) << "one that runs comes first";
+    directory.remove(*second.flight);
+    const auto late = directory.join(key(1), 1, kRoom, kNow + 9s);
+    EXPECT_EQ(late.role, Role::failed);
+    ASSERT_TRUE(late.error);
+    EXPECT_EQ(late.error->status, 502);
+    EXPECT_EQ(directory.join(key(1), 1, kRoom, kNow + 10s).role, Role::lead);
+    EXPECT_EQ(directory.join(key(2), 1, kRoom, kNow).role, Role::lead) << "of another question";
+}
+
+TEST(Flight, ARequestThatIsNewBeginsAnew) { // scenario 84: nothing is remembered
+    FlightDirectory directory;
+    directory.note_election(key(1), 3, Error{.type = ErrorType::provider_server_error, .status = 502}, kNow);
+    const auto fresh = directory.join(key(1), 0, kRoom, kNow);
+    EXPECT_EQ(fresh.role, Role::lead);
+    EXPECT_EQ(fresh.flight->election(), 0U);
+}
+
 TEST(Flight, ListenersAreToldOfEveryChangeUntilTheyGo) {
     FlightDirectory directory;
     const auto flight = led(directory, key(1));
