@@ -97,9 +97,9 @@ Task<Result<cache::EntryPtr>> await_turn(Exchange& ex, FlightLead& lead, FleetLe
     std::optional<Pause> pause; // whose turn it is at once needs none
     while (Clock::now() < latest) {
         const auto claim = co_await ex.worker.leases->claim(ex.cache.key, unless_answered);
+        if (claim.turn == Turn::mine) lease.hold(claim.epoch); // first: whoever leaves below gives it back
         if (ex.client_gone) co_return fail(client_left());
         if (pause && pause->stopped()) co_return fail(shutdown_error());
-        if (claim.turn == Turn::mine) lease.hold(claim.epoch);
         if (claim.turn != Turn::others && claim.turn != Turn::answered) break;
         if (claim.turn == Turn::answered) {
             if (auto entry = co_await look_again_in_redis(ex)) co_return entry;

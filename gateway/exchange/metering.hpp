@@ -12,7 +12,6 @@ namespace tollgate::exchange {
 
 struct Exchange;
 
-// Belongs to its exchange and that one's worker. While an answer streams, `report` and `delivered` are its progress.
 // How the provider named its answer, for the log.
 struct Named {
     std::string id, model; // ≤ 128 octets each
@@ -21,6 +20,7 @@ struct Named {
     void note(const api::AnswerView& answer);
 };
 
+// Belongs to its exchange and that one's worker. While an answer streams, `report` and `delivered` are its progress.
 struct Metering {
     api::Usage report;                // as the provider told it so far
     api::DeliveredText delivered;     // generated text that went by

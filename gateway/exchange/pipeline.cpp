@@ -73,8 +73,6 @@ void blame_shutdown(Exchange& ex) {
     last.error = ErrorType::gateway_shutdown;
 }
 
-} // namespace
-
 static_assert(api::kFinishReasons == metrics::kFinishWords);
 
 // As the provider named it; not if it put its own credential there.
@@ -91,6 +89,8 @@ void name_answer(Exchange& ex) {
     record.response_model = named.model;
     record.finish_reasons = named.finished;
 }
+
+} // namespace
 
 void finish_record(Exchange& ex) {
     end_usage(ex);
